@@ -1,0 +1,5 @@
+"""``python -m backproof``: the command line."""
+
+from backproof.cli import main
+
+main()

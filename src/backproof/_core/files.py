@@ -1,0 +1,125 @@
+"""Output that appears whole or not at all.
+
+A file is written beside its place and renamed over it. A folder is built beside its place and
+exchanged with the old one in one step where the system can do that.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from backproof._core.errors import OutputError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, replacing an old file only when the new one is whole.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        _apply_umask(temporary, 0o666)
+        temporary.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path` that takes its place when the block ends well.
+
+    If the block raises, or the process is killed, whatever stood at `path` stays as it was.
+
+    Raises
+    ------
+    OutputError
+        If nothing can be written there.
+    """
+    new = _folder_beside(path)
+    try:
+        yield new
+        _apply_umask(new, 0o777)
+        try:
+            _put_in_place(new, path)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+    finally:
+        # After an exchange the old folder stands here; after a failure, the unfinished new one.
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def check_writable(path: Path) -> None:
+    """Find out now, not after the work, that a folder at `path` could not be written."""
+    shutil.rmtree(_folder_beside(path), ignore_errors=True)
+
+
+def _folder_beside(path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    if not path.exists():
+        new.rename(path)
+    elif not _exchange(new, path):
+        old = path.with_name(f"{new.name}.old")
+        path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        old.rename(new)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one atomic step; return False where the system has no such call."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    paths = os.fsencode(first), os.fsencode(second)
+    if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL):  # an old kernel, or a file system that cannot
+        return False
+    raise OSError(code, os.strerror(code), str(second))
+
+
+def _apply_umask(path: Path, mode: int) -> None:
+    # tempfile makes things private; what the user keeps should have the usual permissions.
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(f"cannot write {path}: {reason}; choose another place")

@@ -1,0 +1,60 @@
+"""Numbers as people read them."""
+
+from math import floor, log10
+from typing import Literal
+
+Style = Literal["text", "integer", "percent", "scientific", "decimal", "yes"]
+Value = str | int | float | bool | None
+
+MISSING = "–"
+
+
+def formatted(value: Value, style: Style, digits: int = 3) -> str:
+    """Return `value` as text.
+
+    Parameters
+    ----------
+    value
+        ``None`` is shown as a dash.
+    style
+        ``percent`` multiplies by 100 and shows no sign; its unit belongs in the column's header.
+        ``yes`` shows a boolean as yes or no.
+    digits
+        Digits after the decimal point, or of the mantissa in ``scientific``.
+    """
+    if value is None:
+        return MISSING
+    if style == "yes":
+        return "yes" if value else "no"
+    if isinstance(value, str) or style == "text":
+        return str(value)
+    if style == "integer":
+        return f"{value:.0f}"
+    if style == "percent":
+        return f"{100 * value:.{digits}f}"
+    if style == "scientific":
+        return f"{value:.{digits}e}"
+    return f"{value:.{digits}f}"
+
+
+def power_of_ten(text: str) -> tuple[str, int] | None:
+    """Split ``1.234e-05`` into ``1.234`` and -5; return ``None`` for any other text."""
+    mantissa, mark, exponent = text.partition("e")
+    try:
+        float(mantissa)
+        return (mantissa, int(exponent)) if mark else None
+    except ValueError:
+        return None
+
+
+def ordinal(percentile: float) -> str:
+    """Return a percentile between 0 and 100 in words: ``the 37th percentile``."""
+    whole = floor(percentile + 0.5)
+    ending = "th" if 10 <= whole % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(whole % 10, "th")
+    return f"the {whole}{ending} percentile"
+
+
+def step_name(step: float) -> str:
+    """Return a step such as 0.001 as ``1e-3``."""
+    exponent = floor(log10(step) + 1e-9)
+    return f"{step / 10**exponent:.3g}e{exponent}"

@@ -1,0 +1,61 @@
+"""The base of every result: frozen values that go to JSON and come back unchanged."""
+
+import html
+from typing import Any, Self
+
+import msgspec
+
+from backproof._core.errors import InputError
+
+
+class Result:
+    """Base class of results.
+
+    A result is a frozen, keyword-only dataclass whose fields are numbers, strings, booleans,
+    ``None``, tuples, dictionaries with string keys, and other results. A quantity that could not
+    be determined is ``None``, never NaN, because JSON has no NaN.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as nested built-in containers, ready for any serialiser."""
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        return data
+
+    def to_json(self, indent: int = 0) -> str:
+        """Return the result as JSON; with `indent` > 0 spread over lines."""
+        text = msgspec.json.encode(self)
+        return (msgspec.json.format(text, indent=indent) if indent else text).decode()
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild a result from what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If a field is missing or has the wrong type; the message names it.
+        """
+        try:
+            # strict=False would accept "1" for 1; the tuples of a result arrive as JSON arrays.
+            return msgspec.convert(data, cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"not a {cls.__name__}: {error}") from None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Rebuild a result from what `to_json` returned.
+
+        Raises
+        ------
+        InputError
+            If `text` is not whole JSON, or not of this type.
+        """
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"not a {cls.__name__}: {error}") from None
+        except msgspec.DecodeError as error:
+            raise InputError(f"not whole JSON: {error}") from None
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"

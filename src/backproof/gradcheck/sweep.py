@@ -1,0 +1,128 @@
+"""The difference between numeric and backpropagated slope over a ladder of steps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from backproof._core.checks import positive, whole_number
+from backproof._core.errors import InputError
+from backproof._core.progress import Progress, silent
+from backproof._core.results import Result
+from backproof.gradcheck.directional import central_difference, slope, unit_direction
+from backproof.gradcheck.order import ErrorLaw, error_law
+from backproof.gradcheck.target import Target, target
+
+_DEFAULT_STEPS = tuple(float(step) for step in np.logspace(-1, -9, 33))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve(Result):
+    """One tensor's differences over the steps."""
+
+    tensor: str
+    """The tensor's name."""
+    shape: tuple[int, ...]
+    """The tensor's shape."""
+    differences: tuple[float, ...]
+    """Root mean square, over the directions, of numeric minus backpropagated slope; per step."""
+    law: ErrorLaw
+    """The fitted order, the rounding level and the best step."""
+
+    def __str__(self) -> str:
+        return f"{self.tensor} {self.shape}: {self.law}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Result):
+    """Differences between numeric and backpropagated slope over a ladder of steps."""
+
+    dtype: str
+    """Dtype of the computation."""
+    steps: tuple[float, ...]
+    """Steps ε along directions of length 1, decreasing."""
+    directions: int
+    """Random directions behind each point."""
+    curves: tuple[Curve, ...]
+    """One for each tensor."""
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.dtype}, {self.directions} directions", *map(str, self.curves)])
+
+
+def sweep(
+    function: nn.Module | Callable[..., Any],
+    *inputs: Any,
+    loss: Callable[[Any], Tensor] | None = None,
+    steps: Sequence[float] = _DEFAULT_STEPS,
+    directions: int = 8,
+    seed: int = 0,
+    dtype: torch.dtype | None = None,
+    progress: Progress = silent,
+) -> Sweep:
+    """Measure, for each tensor, the error of the central difference against its step.
+
+    Parameters
+    ----------
+    function, *inputs, loss, seed, dtype
+        As for `directional`.
+    steps
+        Steps ε, at least 5; the default goes from 1e-1 to 1e-9, four a decade.
+    directions
+        Random unit directions for each tensor, at least 1.
+    progress
+        Told after every tensor and direction.
+
+    Returns
+    -------
+    Sweep
+        With the fitted order of the truncation error, 2 for a right gradient of a smooth function
+        and 0 for a wrong one.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or there is nothing to check.
+    """
+    count = whole_number("directions", directions, at_least=1)
+    ladder = sorted((positive("step", step) for step in steps), reverse=True)
+    if len(set(ladder)) < len(ladder):
+        raise InputError("steps must be distinct")
+    checked = target(function, inputs, loss, dtype)
+    gradients = checked.gradient()
+    total = count * len(checked.point)
+    curves: list[Curve] = []
+    for name, tensor in checked.point.items():
+        squares = np.zeros(len(ladder))
+        for number in range(count):
+            direction = unit_direction(tensor, seed, name, number)
+            squares += _errors(checked, name, direction, gradients[name], ladder) ** 2
+            progress("gradient sweep", len(curves) * count + number + 1, total)
+        differences = tuple(np.sqrt(squares / count).tolist())
+        curves.append(
+            Curve(
+                tensor=name,
+                shape=tuple(tensor.shape),
+                differences=differences,
+                law=error_law(ladder, differences),
+            )
+        )
+    dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in checked.point.values()}
+    return Sweep(
+        dtype=", ".join(sorted(dtypes)),
+        steps=tuple(ladder),
+        directions=count,
+        curves=tuple(curves),
+    )
+
+
+def _errors(
+    checked: Target, name: str, direction: Tensor, gradient: Tensor, ladder: Sequence[float]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    claimed = slope(gradient, direction)
+    return np.array(
+        [central_difference(checked, name, direction, step) - claimed for step in ladder]
+    )

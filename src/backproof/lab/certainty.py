@@ -1,0 +1,115 @@
+"""The test-error stage: intervals on the planned test set, and the sampling distribution."""
+
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from backproof._core import seeds
+from backproof._core.progress import Progress
+from backproof.datasets import ClassErrors, TwoClassMixture
+from backproof.lab.config import LabConfig
+from backproof.lab.draws import planned_test_set
+from backproof.lab.record import NetworkRow, SamplingStage, SizeTestError, TestErrorStage
+from backproof.risk import (
+    METHODS,
+    bootstrap,
+    gap,
+    interval,
+    observed_coverage,
+    plan,
+    sampling_law,
+    simulate_errors,
+)
+from backproof.training import FFModel, Fits, single_threaded
+
+
+def certainty_stage(
+    config: LabConfig,
+    data: TwoClassMixture,
+    fits: Fits,
+    networks: tuple[NetworkRow, ...],
+    progress: Progress,
+) -> TestErrorStage:
+    """Say what the test errors of the first seed's networks are worth."""
+    models = [fits.of_size(size)[0].model for size in config.hidden]
+    first_rows = [next(rows) for _, rows in groupby(networks, key=lambda row: row.hidden)]
+    truths = []
+    for number, model in enumerate(models):
+        truths.append(data.class_errors(model.classify))
+        progress("true errors", number + 1, len(models))
+    with single_threaded():  # the test sets are spread over threads instead
+        errors = simulate_errors(
+            data.sample,
+            [model.classify for model in models],
+            examples=config.examples,
+            sets=config.sets,
+            seed=seeds.derive(config.seed, "sampling distribution"),
+            progress=progress,
+        )
+    examples = len(planned_test_set(config, data)[1])
+    return TestErrorStage(
+        plans=tuple(
+            plan(config.margin, config.confidence, method) for method in ("hoeffding", "exact")
+        ),
+        bayes_error=data.bayes_error(),
+        sizes=tuple(
+            _size(row, truth, examples, config.confidence)
+            for row, truth in zip(first_rows, truths, strict=True)
+        ),
+        sampling=tuple(
+            _sampling(config, model, truth, counts)
+            for model, truth, counts in zip(models, truths, errors, strict=True)
+        ),
+    )
+
+
+def _size(row: NetworkRow, truth: ClassErrors, examples: int, confidence: float) -> SizeTestError:
+    hoeffding = interval(row.test_errors, examples, confidence, "hoeffding")
+    exact = interval(row.test_errors, examples, confidence, "clopper-pearson")
+    return SizeTestError(
+        hidden=row.hidden,
+        hoeffding=hoeffding,
+        exact=exact,
+        hoeffding_gap=gap(row.training_error, hoeffding),
+        exact_gap=gap(row.training_error, exact),
+        true_error=truth,
+    )
+
+
+def _sampling(
+    config: LabConfig, model: FFModel, truth: ClassErrors, errors: ArrayLike
+) -> SamplingStage:
+    counts = np.asarray(errors)
+    m, confidence = config.examples, config.interval_confidence
+    law = sampling_law((truth.negative, truth.positive), (m // 2, m // 2))
+    rates = counts / m
+    observed = int(counts[0])
+    replicates = bootstrap(
+        observed,
+        m,
+        replicates=config.replicates,
+        seed=seeds.derive(config.seed, "bootstrap", model.hidden),
+    )
+    return SamplingStage(
+        hidden=model.hidden,
+        examples=m,
+        true_error=truth.mean,
+        simulated=_histogram(counts, m),
+        law=law.probabilities,
+        observed=observed,
+        bootstrap=_histogram(replicates.errors, m),
+        intervals=tuple(interval(observed, m, confidence, method) for method in METHODS),
+        coverages=tuple(
+            observed_coverage(method, counts, confidence, error=truth.mean, law=law)
+            for method in METHODS
+        ),
+        below=float((rates < truth.mean).mean()),
+        above=float((rates > truth.mean).mean()),
+        bias=float(rates.mean() - truth.mean),
+        bias_error=float(rates.std() / np.sqrt(len(rates))),
+    )
+
+
+def _histogram(errors: ArrayLike, m: int) -> tuple[int, ...]:
+    return tuple(np.bincount(np.asarray(errors), minlength=m + 1).tolist())

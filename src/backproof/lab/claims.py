@@ -1,0 +1,103 @@
+"""What became of the published report's three claims."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from backproof._core.numbers import step_name
+from backproof.gradcheck import Sweep
+from backproof.lab.record import Claim, GradientStage, SamplingStage, TestErrorStage, TrainingStage
+
+_ORDER_TOLERANCE = 0.05
+"""How far a fitted order may lie from 2, its own uncertainty added, to count as 2."""
+
+_BIAS_ERRORS = 4.0
+"""Standard errors beyond which the mean over the test sets would count as biased."""
+
+
+def judge(
+    gradient: GradientStage, training: TrainingStage, errors: TestErrorStage
+) -> tuple[Claim, ...]:
+    """Judge each claim by what this run measured."""
+    return (
+        _quadratic(gradient),
+        _smooth(training),
+        _bootstrap_underestimates(errors.sampling),
+    )
+
+
+def _quadratic(stage: GradientStage) -> Claim:
+    double = stage.sweeps[0]
+    laws = [curve.law for curve in double.curves]
+    held = all(
+        law.order is not None
+        and law.order_margin is not None
+        and abs(law.order - 2) + law.order_margin <= _ORDER_TOLERANCE
+        for law in laws
+    )
+    orders = ", ".join(
+        f"{curve.tensor} {curve.law.order:.3f} ± {curve.law.order_margin:.3f}"
+        if curve.law.order is not None
+        else f"{curve.tensor} {curve.law.reason}"
+        for curve in double.curves
+    )
+    return Claim(
+        claim="The difference between numeric and backpropagated gradient is O(ε²).",
+        held=held,
+        text=f"Fitted orders over the sweep in {double.dtype}: {orders}. {_smallest_step(double)}",
+    )
+
+
+def _smallest_step(sweep: Sweep) -> str:
+    """Say what a second column at ε = 1e-5 can and cannot show."""
+    step = 1e-5
+    shares = []
+    for curve in sweep.curves:
+        if curve.law.rounding is not None and curve.law.order is not None:
+            truncation = curve.differences[0] * (step / sweep.steps[0]) ** 2
+            shares.append(curve.law.rounding / step / truncation)
+    if not shares:
+        return ""
+    return (
+        f"Two columns at 1e-3 and {step_name(step)} cannot show it: at {step_name(step)} rounding "
+        f"is {min(shares):.1g} to {max(shares):.1g} times what ε² leaves."
+    )
+
+
+def _smooth(stage: TrainingStage) -> Claim:
+    bayes = stage.bayes.turning
+    medians = {
+        hidden: float(np.median([row.turning for row in rows]))
+        for hidden, rows in groupby(stage.networks, key=lambda row: row.hidden)
+    }
+    held = all(turning <= bayes for turning in medians.values())
+    single = sum(row.pieces == 1 for row in stage.networks)
+    turnings = ", ".join(f"{turning:.0f}° at H = {size}" for size, turning in medians.items())
+    return Claim(
+        claim="All boundaries are smooth in spite of the redundant parameters.",
+        held=held,
+        text=(
+            f"Smooth here means: turning no more than the Bayes-optimal boundary, {bayes:.0f}°. "
+            f"Median total turning: {turnings}; {single} of {len(stage.networks)} boundaries are "
+            "a single line."
+        ),
+    )
+
+
+def _bootstrap_underestimates(stages: Sequence[SamplingStage]) -> Claim:
+    # A law would put (nearly) every test set below the truth, or the mean over them.
+    held = all(stage.bias < -_BIAS_ERRORS * stage.bias_error for stage in stages)
+    below = [stage.below for stage in stages]
+    ones = sum(stage.observed / stage.examples < stage.true_error for stage in stages)
+    bias = max(abs(stage.bias) for stage in stages)
+    return Claim(
+        claim="The bootstrap underestimates the error.",
+        held=held,
+        text=(
+            "The bootstrap is centred at its one test set's error, which lay below the true error "
+            f"for {ones} of {len(stages)} predictors here: luck, not a law. Of the "
+            f"{sum(stages[0].simulated)} simulated test sets {min(below):.1%} to {max(below):.1%} "
+            f"lie below, and their mean is off by at most {bias:.4%}."
+        ),
+    )

@@ -1,0 +1,72 @@
+"""The experiment: every stage in turn, one record out."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from backproof._core.progress import Progress, silent
+from backproof._core.provenance import provenance
+from backproof.datasets import lab_mixture
+from backproof.lab.certainty import certainty_stage
+from backproof.lab.claims import judge
+from backproof.lab.comparisons import compare
+from backproof.lab.config import LabConfig
+from backproof.lab.draws import training_sets
+from backproof.lab.gradient import gradient_stage
+from backproof.lab.networks import train, training_stage
+from backproof.lab.record import FORMAT, LabRun
+from backproof.tape import run_programs
+
+
+def run(config: LabConfig | None = None, progress: Progress = silent) -> LabRun:
+    """Run the whole experiment.
+
+    Parameters
+    ----------
+    config
+        Its settings; ``None``: the published ones.
+    progress
+        Told how far each stage is.
+
+    Returns
+    -------
+    LabRun
+        Every number of the report. With the same configuration on the same type of machine all
+        but ``provenance`` is equal.
+    """
+    settings = LabConfig() if config is None else config
+    origin = provenance(threads=torch.get_num_threads())
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        seconds[stage] = round(time.perf_counter() - start, 3)
+
+    data = lab_mixture()
+    sets = training_sets(settings, data)
+    with timed("tape"):
+        tape = run_programs()
+    with timed("gradient check"):
+        gradient = gradient_stage(settings, sets, progress)
+    with timed("training"):
+        fits = train(settings, sets, progress)
+    with timed("boundaries"):
+        training = training_stage(settings, data, sets, fits, progress)
+    with timed("test error"):
+        errors = certainty_stage(settings, data, fits, training.networks, progress)
+    return LabRun(
+        format=FORMAT,
+        provenance=dataclasses.replace(origin, seconds=seconds),
+        config=settings,
+        tape=tape,
+        gradient=gradient,
+        training=training,
+        test_error=errors,
+        comparisons=compare(gradient, training, errors),
+        claims=judge(gradient, training, errors),
+    )

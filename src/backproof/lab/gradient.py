@@ -1,0 +1,56 @@
+"""The gradient stage: the published check, and the sweep that settles what it shows."""
+
+from functools import partial
+
+import torch
+
+from backproof._core import seeds
+from backproof._core.progress import Progress
+from backproof.gradcheck import directional, sweep
+from backproof.lab.config import LabConfig
+from backproof.lab.draws import TrainingSets
+from backproof.lab.record import CheckDifferences, GradientStage
+from backproof.training import FFModel, mean_logistic_loss
+
+
+def gradient_stage(config: LabConfig, sets: TrainingSets, progress: Progress) -> GradientStage:
+    """Check the gradient of the largest untrained network of every seed."""
+    hidden = max(config.hidden)
+    differences: dict[tuple[float, str], list[float]] = {}
+    total = len(sets.weight_seeds)
+    for member, weight_seed in enumerate(sets.weight_seeds):
+        model = FFModel(hidden, seed=weight_seed)
+        labels = torch.from_numpy(sets.t[member])
+        for step in config.check_steps:
+            for one in directional(
+                model,
+                torch.from_numpy(sets.x[member]),
+                loss=partial(mean_logistic_loss, t=labels),
+                step=step,
+                seed=seeds.derive(config.seed, "check", member),
+            ):
+                differences.setdefault((step, one.tensor), []).append(one.absolute)
+        progress("gradient check", member + 1, total)
+
+    model = FFModel(hidden, seed=sets.weight_seeds[0])
+    points, labels = torch.from_numpy(sets.x[0]), torch.from_numpy(sets.t[0])
+    return GradientStage(
+        hidden=hidden,
+        loss=float(model.mean_loss(points, labels).detach()),
+        checks=tuple(
+            CheckDifferences(tensor=tensor, step=step, differences=tuple(values))
+            for (step, tensor), values in differences.items()
+        ),
+        sweeps=tuple(
+            sweep(
+                model,
+                points,
+                loss=partial(mean_logistic_loss, t=labels),
+                directions=config.sweep_directions,
+                seed=seeds.derive(config.seed, "sweep"),
+                dtype=dtype,
+                progress=progress,
+            )
+            for dtype in (torch.float64, torch.float32)
+        ),
+    )

@@ -1,0 +1,137 @@
+"""The folder of a run: written whole, read back, rendered again."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from backproof import plots
+from backproof._core.errors import InputError, OutputError
+from backproof._core.files import check_writable, replaced_folder
+from backproof._core.progress import Progress, silent
+from backproof.lab.document import document
+from backproof.lab.pictures import pictures
+from backproof.lab.record import FORMAT, LabRun
+from backproof.report import render_html, to_csv, to_latex
+
+RUN_FILE = "run.json"
+REPORT_FILE = "report.html"
+_FIGURES, _TABLES = "figures", "tables"
+_TABLE_SUFFIXES = ("csv", "tex")
+
+
+def check_output(folder: Path) -> None:
+    """Find out, before the work, that a run could not be written to `folder`.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, the current folder or one above it, holds anything that is not from a
+        run of the lab, or cannot be written.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise OutputError(f"cannot write {folder}: it is not a folder; choose another place")
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise OutputError(
+            f"cannot write {folder}: it is the current folder or one above it, and a run replaces "
+            "its folder whole; name a folder inside it"
+        )
+    if folder.exists():
+        foreign = _not_from_a_run(folder)
+        if foreign:
+            raise OutputError(
+                f"cannot write {folder}: a run replaces its folder whole, and this one holds "
+                f"{foreign[0]}{' and more' if len(foreign) > 1 else ''}, which no run wrote; move "
+                "it away or choose another place"
+            )
+    check_writable(folder)
+
+
+def write(run: LabRun, folder: Path, progress: Progress = silent) -> None:
+    """Write record, report, figures and tables to `folder`, replacing an older run whole.
+
+    Raises
+    ------
+    OutputError
+        As `check_output` says.
+    """
+    check_output(folder)
+    with replaced_folder(folder) as new:
+        (new / RUN_FILE).write_text(run.to_json(indent=1) + "\n", encoding="utf-8")
+        svgs = _write_figures(run, new / _FIGURES, progress)
+        report = document(run, svgs)
+        (new / _TABLES).mkdir()
+        for table in report.tables():
+            (new / _TABLES / f"{table.name}.csv").write_text(to_csv(table), encoding="utf-8")
+            (new / _TABLES / f"{table.name}.tex").write_text(to_latex(table), encoding="utf-8")
+        (new / REPORT_FILE).write_text(render_html(report), encoding="utf-8")
+        # What was written may have come into the way of something written meanwhile.
+        if folder.exists() and _not_from_a_run(folder):
+            raise OutputError(f"cannot write {folder}: other files have appeared in it meanwhile")
+
+
+def report_html(run: LabRun, progress: Progress = silent) -> str:
+    """Render the report of a run, computing nothing again."""
+    drawn = list(pictures(run))
+    svgs = {}
+    for number, (name, draw) in enumerate(drawn):
+        svgs[name] = plots.svg(draw())
+        progress("figures", number + 1, len(drawn))
+    return render_html(document(run, svgs))
+
+
+def load(path: Path) -> LabRun:
+    """Read a ``run.json``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is not whole, is not a run of the lab, or was written by a
+        newer version.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        data: Any = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise InputError(
+            f"{path} is not a whole run.json: {error}; run backproof lab again"
+        ) from error
+    found = data.get("format") if isinstance(data, dict) else None
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise InputError(f"{path} is not a run.json of backproof lab: it has no format number")
+    if found > FORMAT:
+        raise InputError(
+            f"{path} was written by a newer Backproof: it has format {found}, and this version "
+            f"reads up to {FORMAT}; upgrade Backproof"
+        )
+    try:
+        return LabRun.from_dict(data)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error}; run backproof lab again") from error
+
+
+def _write_figures(run: LabRun, folder: Path, progress: Progress) -> dict[str, str]:
+    folder.mkdir()
+    drawn = list(pictures(run))
+    for number, (name, draw) in enumerate(drawn):
+        plots.save(draw(), folder, name)
+        progress("figures", number + 1, len(drawn))
+    return {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name, _ in drawn}
+
+
+def _not_from_a_run(folder: Path) -> list[str]:
+    """Return the relative paths of what no run of the lab wrote."""
+    foreign = []
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        known = (
+            place.as_posix() in (RUN_FILE, REPORT_FILE, _FIGURES, _TABLES)
+            or (place.parent.as_posix() == _FIGURES and path.suffix[1:] in plots.FORMATS)
+            or (place.parent.as_posix() == _TABLES and path.suffix[1:] in _TABLE_SUFFIXES)
+        )
+        if not known:
+            foreign.append(place.as_posix())
+    return foreign

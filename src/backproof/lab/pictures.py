@@ -1,0 +1,91 @@
+"""The figures of a run, made from its record alone."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from backproof import plots
+from backproof.lab import published
+from backproof.lab.record import BoundaryPicture, LabRun
+
+
+def pictures(run: LabRun) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Yield the file name of each figure and how to draw it."""
+    for program in run.tape:
+        yield f"tape-{program.name}", partial(plots.graph, program.graph)
+    yield "gradient-sweep", partial(_sweep, run)
+    for picture in run.training.pictures:
+        yield boundary_name(picture), partial(_boundary, run, picture)
+    yield "losses", partial(_losses, run)
+    yield "seeds", partial(_seeds, run)
+    yield "test-error", partial(_sampling, run)
+
+
+def boundary_name(picture: BoundaryPicture) -> str:
+    """Return the file name of a boundary's figure."""
+    return f"boundary-{picture.hidden}{'' if picture.trained else '-untrained'}"
+
+
+def _sweep(run: LabRun) -> Figure:
+    marks = [
+        plots.PublishedDifference(tensor=tensor, step=step, difference=difference)
+        for step, row in published.DIFFERENCES.items()
+        for tensor, difference in row.items()
+        if run.gradient.hidden == published.CHECKED_HIDDEN
+    ]
+    return plots.sweep(run.gradient.sweeps, marks)
+
+
+def _boundary(run: LabRun, picture: BoundaryPicture) -> Figure:
+    state = f"after {run.config.steps} steps" if picture.trained else "before training"
+    return plots.boundary(
+        run.training.points,
+        run.training.labels,
+        picture.predicted,
+        picture.boundary,
+        run.training.bayes,
+        title=f"H = {picture.hidden}, {state}",
+    )
+
+
+def _losses(run: LabRun) -> Figure:
+    curves = [
+        plots.LossCurve(
+            label=f"H = {band.hidden}", median=band.median, lower=band.lower, upper=band.upper
+        )
+        for band in run.training.losses
+    ]
+    return plots.losses(curves, f"band from 10 % to 90 % of {run.config.seeds} seeds")
+
+
+def _seeds(run: LabRun) -> Figure:
+    sizes = [
+        plots.SeedErrors(
+            label=f"H = {hidden}",
+            errors=[row.test_error for row in run.training.networks if row.hidden == hidden],
+            published=published.TEST_ERRORS.get(hidden),
+        )
+        for hidden in run.config.hidden
+    ]
+    return plots.seed_errors(sizes, run.test_error.bayes_error)
+
+
+def _sampling(run: LabRun) -> Figure:
+    panels = []
+    for stage in run.test_error.sampling:
+        hoeffding = next(one for one in stage.intervals if one.method == "hoeffding")
+        panels.append(
+            plots.SamplingPanel(
+                label=f"H = {stage.hidden}",
+                examples=stage.examples,
+                simulated=stage.simulated,
+                law=stage.law,
+                bootstrap=stage.bootstrap,
+                true_error=stage.true_error,
+                observed=stage.observed / stage.examples,
+                interval=(hoeffding.lower, hoeffding.upper),
+                confidence=hoeffding.confidence,
+            )
+        )
+    return plots.sampling(panels)

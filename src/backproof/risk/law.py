@@ -1,0 +1,104 @@
+"""The exact law of the number of errors on a test set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtr, betaln, xlog1py, xlogy
+
+from backproof._core.checks import whole_number
+from backproof._core.errors import InputError
+from backproof._core.results import Result
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingLaw(Result):
+    """The law of the number of errors on a test set with fixed class counts."""
+
+    probabilities: tuple[float, ...]
+    """Probability of 0, 1, …, m errors."""
+
+    @property
+    def examples(self) -> int:
+        """Size m of the test set."""
+        return len(self.probabilities) - 1
+
+    @property
+    def mean(self) -> float:
+        """Expected test error, a rate."""
+        return float(np.arange(self.examples + 1) @ self.probabilities) / self.examples
+
+    @property
+    def standard_deviation(self) -> float:
+        """Standard deviation of the test error, a rate."""
+        rates = np.arange(self.examples + 1) / self.examples
+        return float(np.sqrt((rates - self.mean) ** 2 @ self.probabilities))
+
+    def __str__(self) -> str:
+        return (
+            f"test error of {self.examples} examples: {self.mean:.4%} ± "
+            f"{self.standard_deviation:.4%} (standard deviation)"
+        )
+
+
+def sampling_law(error_rates: Sequence[float], counts: Sequence[int]) -> SamplingLaw:
+    """Return the law of the number of errors among examples drawn class by class.
+
+    The errors among the examples of one class are binomial in that class's error rate, and the
+    classes are independent: the law is the convolution of the binomials.
+
+    Parameters
+    ----------
+    error_rates
+        Error rate within each class, in [0, 1].
+    counts
+        Number of test examples of each class, at least 0 and 1 in all.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range or the lengths differ.
+    """
+    rates = [float(rate) for rate in error_rates]
+    sizes = [whole_number("counts", count, at_least=0) for count in counts]
+    if len(rates) != len(sizes) or sum(sizes) == 0:
+        raise InputError(
+            f"expected one count for each of {len(rates)} error rates, and at least one example; "
+            f"got {sizes}"
+        )
+    if not all(0 <= rate <= 1 for rate in rates):
+        raise InputError(f"error rates must lie in [0, 1], got {rates}")
+    law = np.ones(1)
+    for rate, size in zip(rates, sizes, strict=True):
+        law = np.convolve(law, binomial_probabilities(size, rate))
+    return SamplingLaw(probabilities=tuple(law.tolist()))
+
+
+def binomial_probabilities(n: int, p: float) -> Array:
+    """Return P(K = k) of Binomial(n, p) for k = 0, …, n."""
+    k = np.arange(n + 1)
+    # log C(n, k) = -log(n + 1) - log B(n - k + 1, k + 1)
+    log_choose = -np.log(n + 1) - betaln(n - k + 1, k + 1)
+    probabilities: Array = np.exp(log_choose + xlogy(k, p) + xlog1py(n - k, -p))
+    return probabilities
+
+
+def binomial_quantile(q: ArrayLike, n: int, p: ArrayLike) -> Array:
+    """Return the smallest k with P(K <= k) >= q for Binomial(n, p), elementwise.
+
+    By bisection on the distribution function, which is exact for whole numbers.
+    """
+    q, p = np.broadcast_arrays(np.asarray(q, dtype=float), np.asarray(p, dtype=float))
+    low = np.full(q.shape, -1.0)  # P(K <= low) < q throughout
+    high = np.full(q.shape, float(n))
+    while np.any(high - low > 1):
+        middle = np.floor((low + high) / 2)
+        # bdtr is not defined at -1; those entries are finished and keep their bounds.
+        enough = bdtr(np.maximum(middle, 0), n, p) >= q
+        open_ = high - low > 1
+        high = np.where(open_ & enough, middle, high)
+        low = np.where(open_ & ~enough, middle, low)
+    return high
