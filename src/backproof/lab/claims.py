@@ -37,7 +37,7 @@ def _quadratic(stage: GradientStage) -> Claim:
         for law in laws
     )
     orders = ", ".join(
-        f"{curve.tensor} {curve.law.order:.3f} ± {curve.law.order_margin:.3f}"
+        f"{curve.tensor} {curve.law.order:.4f} ± {curve.law.order_margin:.4f}"
         if curve.law.order is not None
         else f"{curve.tensor} {curve.law.reason}"
         for curve in double.curves
@@ -61,7 +61,7 @@ def _smallest_step(sweep: Sweep) -> str:
         return ""
     return (
         f"Two columns at 1e-3 and {step_name(step)} cannot show it: at {step_name(step)} rounding "
-        f"is {min(shares):.1g} to {max(shares):.1g} times what ε² leaves."
+        f"is {min(shares):.0f} to {max(shares):.0f} times what ε² leaves."
     )
 
 
@@ -96,7 +96,7 @@ def _bootstrap_underestimates(stages: Sequence[SamplingStage]) -> Claim:
         held=held,
         text=(
             "The bootstrap is centred at its one test set's error, which lay below the true error "
-            f"for {ones} of {len(stages)} predictors here: luck, not a law. Of the "
+            f"for {ones} of the {len(stages)} predictors, which share it: luck, not a law. Of the "
             f"{sum(stages[0].simulated)} simulated test sets {min(below):.1%} to {max(below):.1%} "
             f"lie below, and their mean is off by at most {bias:.4%}."
         ),

@@ -24,7 +24,7 @@ def compare(
         *_gradient(gradient),
         *_plan(errors),
         *_rates("test error", published.TEST_ERRORS, training, _test_error),
-        *_rates("generalisation gap", published.GAPS, training, _gap),
+        *_rates("gap", published.GAPS, training, _gap),
         *_rates("training error", published.TRAINING_ERRORS, training, _training_error),
     )
 
@@ -40,7 +40,7 @@ def _gradient(stage: GradientStage) -> list[Comparison]:
         return []
     return [
         _among_seeds(
-            f"gradient difference, {check.tensor}, ε = {step_name(check.step)}",
+            f"gradient {check.tensor}, ε = {step_name(check.step)}",
             "scientific",
             published.DIFFERENCES[check.step][check.tensor],
             check.differences,
@@ -53,7 +53,7 @@ def _plan(stage: TestErrorStage) -> list[Comparison]:
     ours = stage.plans[0].examples
     return [
         Comparison(
-            quantity="planned test examples (Hoeffding)",
+            quantity="planned m (Hoeffding)",
             unit="integer",
             published=published.PLANNED_EXAMPLES,
             ours=ours,

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from matplotlib.figure import Figure
-
 from backproof import plots
 from backproof.lab import published
 from backproof.lab.record import BoundaryPicture, LabRun
 
 
-def pictures(run: LabRun) -> Iterator[tuple[str, Callable[[], Figure]]]:
+def pictures(run: LabRun) -> Iterator[tuple[str, Callable[[], plots.Figure]]]:
     """Yield the file name of each figure and how to draw it."""
     for program in run.tape:
         yield f"tape-{program.name}", partial(plots.graph, program.graph)
@@ -27,7 +25,7 @@ def boundary_name(picture: BoundaryPicture) -> str:
     return f"boundary-{picture.hidden}{'' if picture.trained else '-untrained'}"
 
 
-def _sweep(run: LabRun) -> Figure:
+def _sweep(run: LabRun) -> plots.Figure:
     marks = [
         plots.PublishedDifference(tensor=tensor, step=step, difference=difference)
         for step, row in published.DIFFERENCES.items()
@@ -37,7 +35,7 @@ def _sweep(run: LabRun) -> Figure:
     return plots.sweep(run.gradient.sweeps, marks)
 
 
-def _boundary(run: LabRun, picture: BoundaryPicture) -> Figure:
+def _boundary(run: LabRun, picture: BoundaryPicture) -> plots.Figure:
     state = f"after {run.config.steps} steps" if picture.trained else "before training"
     return plots.boundary(
         run.training.points,
@@ -49,7 +47,7 @@ def _boundary(run: LabRun, picture: BoundaryPicture) -> Figure:
     )
 
 
-def _losses(run: LabRun) -> Figure:
+def _losses(run: LabRun) -> plots.Figure:
     curves = [
         plots.LossCurve(
             label=f"H = {band.hidden}", median=band.median, lower=band.lower, upper=band.upper
@@ -59,7 +57,7 @@ def _losses(run: LabRun) -> Figure:
     return plots.losses(curves, f"band from 10 % to 90 % of {run.config.seeds} seeds")
 
 
-def _seeds(run: LabRun) -> Figure:
+def _seeds(run: LabRun) -> plots.Figure:
     sizes = [
         plots.SeedErrors(
             label=f"H = {hidden}",
@@ -71,7 +69,7 @@ def _seeds(run: LabRun) -> Figure:
     return plots.seed_errors(sizes, run.test_error.bayes_error)
 
 
-def _sampling(run: LabRun) -> Figure:
+def _sampling(run: LabRun) -> plots.Figure:
     panels = []
     for stage in run.test_error.sampling:
         hoeffding = next(one for one in stage.intervals if one.method == "hoeffding")

@@ -24,13 +24,14 @@ def comparison_table(run: LabRun) -> Table:
     return Table(
         name="published-beside-ours",
         caption=(
-            f"Published numbers beside ours over {run.config.seeds} seeds. Percentile: percentage "
-            "of our seeds below the published number."
+            f"Published numbers beside ours over {run.config.seeds} seeds. Gradient: absolute "
+            "difference of numeric and backpropagated slope. Gap: test minus training error. "
+            "Percentile: percentage of our seeds below the published number."
         ),
         columns=(
             Column(header="quantity"),
             Column(header="published", style=None),
-            Column(header="ours (median)", style=None),
+            Column(header="median", style=None),
             Column(header="smallest", style=None),
             Column(header="largest", style=None),
             Column(header="percentile", style="integer"),

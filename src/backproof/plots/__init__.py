@@ -1,5 +1,7 @@
 """Figures of the jobs' results: each function takes records and returns a matplotlib figure."""
 
+from matplotlib.figure import Figure
+
 from backproof.plots.boundary import boundary
 from backproof.plots.graph import graph
 from backproof.plots.losses import LossCurve, losses
@@ -10,6 +12,7 @@ from backproof.plots.sweep import PublishedDifference, sweep
 
 __all__ = [
     "FORMATS",
+    "Figure",
     "LossCurve",
     "PublishedDifference",
     "SamplingPanel",

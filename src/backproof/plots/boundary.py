@@ -10,6 +10,7 @@ from backproof.plots import style
 from backproof.training import Boundary
 
 
+@style.styled
 def boundary(
     x: ArrayLike,
     t: ArrayLike,

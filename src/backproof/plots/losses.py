@@ -23,6 +23,7 @@ class LossCurve:
     """Upper end of the band."""
 
 
+@style.styled
 def losses(curves: Sequence[LossCurve], band: str) -> Figure:
     """Draw the median loss of each size with a band over its seeds.
 

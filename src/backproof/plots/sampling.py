@@ -35,6 +35,7 @@ class SamplingPanel:
     """Its confidence."""
 
 
+@style.styled
 def sampling(panels: Sequence[SamplingPanel]) -> Figure:
     """Draw one panel a predictor: histogram, exact law, bootstrap, true error, interval.
 

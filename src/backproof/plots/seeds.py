@@ -21,6 +21,7 @@ class SeedErrors:
     """Published test error, a rate; ``None`` where there is none."""
 
 
+@style.styled
 def seed_errors(sizes: Sequence[SeedErrors], bayes_error: float) -> Figure:
     """Draw every seed's test error by size, the published one, and the Bayes error.
 

@@ -1,9 +1,11 @@
 """One look for every figure, Okabe-Ito colours each with a second cue; and saving figures."""
 
+import functools
 import io
+from collections.abc import Callable
 from math import log10
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -48,11 +50,24 @@ _RC: Any = {  # the keys are a long Literal type in matplotlib
 }
 
 
+Parameters = ParamSpec("Parameters")
+
+
+def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
+    """Let a function draw in Backproof's style, whatever the user's own settings are."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
+        with mpl.rc_context(_RC):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
     """Return a figure of that size in inches, and its axes as an array (rows, columns)."""
-    with mpl.rc_context(_RC):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure, figure.subplots(rows, columns, squeeze=False)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def decades(axis: Axis) -> None:

@@ -23,6 +23,7 @@ class PublishedDifference:
     """Absolute difference of numeric and backpropagated slope."""
 
 
+@style.styled
 def sweep(sweeps: Sequence[Sweep], published: Sequence[PublishedDifference] = ()) -> Figure:
     """Draw a panel for each tensor with the curves of every dtype.
 
@@ -78,10 +79,10 @@ def _panel(
     order = (
         "order not measurable"
         if first.law.order is None
-        else f"order {first.law.order:.3f} ± {first.law.order_margin:.3f}"
+        else f"order {first.law.order:.4f} ± {first.law.order_margin:.4f}"
     )
     shape = "×".join(map(str, first.shape)) or "scalar"
-    ax.set_title(f"{first.tensor} ({shape}): {order} in {sweeps[0].dtype}")
+    ax.set_title(f"{first.tensor} ({shape}), {sweeps[0].dtype}: {order}")
     positive = [d for one in sweeps for curve in one.curves for d in curve.differences if d > 0]
     ax.set_ylim(min(positive) / 5, max(positive) * 5)
     style.decades(ax.xaxis)
