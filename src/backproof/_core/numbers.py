@@ -37,6 +37,12 @@ def formatted(value: Value, style: Style, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+def with_margin(value: float, margin: float) -> str:
+    """Return ``2.0007 ± 0.0011``: as many digits as show two of the margin's."""
+    digits = 2 if margin <= 0 else max(2, 1 - floor(log10(margin)))
+    return f"{value:.{digits}f} ± {margin:.{digits}f}"
+
+
 def power_of_ten(text: str) -> tuple[str, int] | None:
     """Split ``1.234e-05`` into ``1.234`` and -5; return ``None`` for any other text."""
     mantissa, mark, exponent = text.partition("e")

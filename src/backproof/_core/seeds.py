@@ -28,5 +28,6 @@ def derive(seed: SupportsIndex, *names: str | int) -> int:
 
 
 def generator(seed: SupportsIndex, *names: str | int) -> np.random.Generator:
-    """Return NumPy's default generator on the stream `names` of `seed`."""
-    return np.random.default_rng([check_seed(seed), derive(seed, *names)])
+    """Return a generator on the stream `names` of `seed`; NumPy's fastest, SFC64."""
+    entropy = [check_seed(seed), derive(seed, *names)]
+    return np.random.Generator(np.random.SFC64(entropy))

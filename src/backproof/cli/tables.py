@@ -6,17 +6,37 @@ from rich.text import Text
 
 from backproof.report import Table
 
+_NARROWEST_TEXT = 16
+
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table; a narrow terminal folds its text columns."""
-    shown = RichTable(title=table.caption, title_justify="left", box=None, pad_edge=False)
+    """Print a table; where the terminal is too narrow for its columns, one line a value."""
+    console.print(Text(table.caption))
+    console.print()
+    columns = _as_columns(table)
+    if console.measure(columns).minimum <= console.width:
+        console.print(columns)
+    else:
+        _print_values(console, table)
+
+
+def _as_columns(table: Table) -> RichTable:
+    shown = RichTable(box=None, pad_edge=False)
     for column in table.columns:
         shown.add_column(
             Text(column.header),
             justify="right" if column.numeric else "left",
             no_wrap=column.numeric,
-            overflow="fold",
+            min_width=None if column.numeric else _NARROWEST_TEXT,
         )
     for row in table.shown_rows():
         shown.add_row(*(Text(cell) for cell in row))
-    console.print(shown)
+    return shown
+
+
+def _print_values(console: Console, table: Table) -> None:
+    headers = [column.header for column in table.columns[1:]]
+    for first, *others in table.shown_rows():
+        console.print(Text(first, style="bold"))
+        for header, cell in zip(headers, others, strict=True):
+            console.print(Text(f"  {header}: {cell}"))

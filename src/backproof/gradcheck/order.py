@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from backproof._core.errors import InputError
+from backproof._core.numbers import with_margin
 from backproof._core.results import Result
 
 _NEGLIGIBLE = 0.01  # rounding below this share of the difference leaves the order untouched
@@ -42,7 +43,9 @@ class ErrorLaw(Result):
     """Why there is no order; empty where there is one."""
 
     def __str__(self) -> str:
-        order = self.reason if self.order is None else f"{self.order:.4f} ± {self.order_margin:.4f}"
+        order = self.reason
+        if self.order is not None and self.order_margin is not None:
+            order = with_margin(self.order, self.order_margin)
         return f"order {order}; floor {self.floor:.1e} at ε = {self.best_step:.1e}"
 
 

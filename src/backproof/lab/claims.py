@@ -5,8 +5,8 @@ from itertools import groupby
 
 import numpy as np
 
-from backproof._core.numbers import step_name
-from backproof.gradcheck import Sweep
+from backproof._core.numbers import step_name, with_margin
+from backproof.gradcheck import ErrorLaw, Sweep
 from backproof.lab.record import Claim, GradientStage, SamplingStage, TestErrorStage, TrainingStage
 
 _ORDER_TOLERANCE = 0.05
@@ -36,17 +36,18 @@ def _quadratic(stage: GradientStage) -> Claim:
         and abs(law.order - 2) + law.order_margin <= _ORDER_TOLERANCE
         for law in laws
     )
-    orders = ", ".join(
-        f"{curve.tensor} {curve.law.order:.4f} ± {curve.law.order_margin:.4f}"
-        if curve.law.order is not None
-        else f"{curve.tensor} {curve.law.reason}"
-        for curve in double.curves
-    )
+    orders = ", ".join(f"{curve.tensor} {_order(curve.law)}" for curve in double.curves)
     return Claim(
         claim="The difference between numeric and backpropagated gradient is O(ε²).",
         held=held,
         text=f"Fitted orders over the sweep in {double.dtype}: {orders}. {_smallest_step(double)}",
     )
+
+
+def _order(law: ErrorLaw) -> str:
+    if law.order is None or law.order_margin is None:
+        return law.reason
+    return with_margin(law.order, law.order_margin)
 
 
 def _smallest_step(sweep: Sweep) -> str:

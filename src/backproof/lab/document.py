@@ -1,6 +1,7 @@
 """The report of a run: what was found first, then one section a job."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from backproof._core.numbers import ordinal
 from backproof.lab import tables
@@ -39,7 +40,7 @@ def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
         title="Backproof lab report",
         subtitle=(
             f"{networks} networks, sizes {', '.join(map(str, config.hidden))}, "
-            f"{config.seeds} seeds each; run of {origin.created} with seed {config.seed}."
+            f"{config.seeds} seeds each; run of {_minute(origin.created)} with seed {config.seed}."
         ),
         sections=(
             _found(run, svgs),
@@ -50,6 +51,10 @@ def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
         ),
         footer=_provenance(run),
     )
+
+
+def _minute(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M} UTC"
 
 
 def _found(run: LabRun, svgs: Mapping[str, str]) -> Section:
@@ -271,6 +276,6 @@ def _provenance(run: LabRun) -> str:
     total = sum(origin.seconds.values())
     return (
         f"Backproof {origin.backproof}, Python {origin.python}, {packages}; {origin.system}, "
-        f"{origin.threads} threads; {origin.created}; computed in {total:.1f} s. Every number in "
-        "this page also stands in run.json; backproof report run.json renders it again."
+        f"{origin.threads} threads; {_minute(origin.created)}; computed in {total:.1f} s. Every "
+        "number on this page also stands in run.json; backproof report run.json renders it again."
     )

@@ -107,8 +107,8 @@ def law_table(run: LabRun) -> Table:
         columns=(
             Column(header="dtype"),
             Column(header="tensor"),
-            Column(header="order", style="decimal", digits=4),
-            Column(header="±", style="decimal", digits=4),
+            Column(header="order", style="decimal", digits=5),
+            Column(header="±", style="decimal", digits=5),
             Column(header="fitted from ε", style="scientific", digits=0),
             Column(header="to ε", style="scientific", digits=0),
             Column(header="rounding ν", style="scientific", digits=1),
@@ -312,7 +312,7 @@ def coverage_table(run: LabRun) -> Table:
         caption=(
             f"{run.config.interval_confidence:.0%} intervals from test sets of "
             f"{run.config.examples}: how many of {run.config.sets} cover the true error, and the "
-            "exact probability of covering."
+            "exact probability of covering. The predictors share the test sets, so their luck too."
         ),
         columns=(
             Column(header="predictor"),

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from backproof._core.numbers import with_margin
 from backproof.gradcheck import Curve, Sweep
 from backproof.plots import style
 
@@ -76,10 +77,11 @@ def _panel(
         label="published",
         linestyle="none",
     )
+    law = first.law
     order = (
         "order not measurable"
-        if first.law.order is None
-        else f"order {first.law.order:.4f} ± {first.law.order_margin:.4f}"
+        if law.order is None or law.order_margin is None
+        else f"order {with_margin(law.order, law.order_margin)}"
     )
     shape = "×".join(map(str, first.shape)) or "scalar"
     ax.set_title(f"{first.tensor} ({shape}), {sweeps[0].dtype}: {order}")

@@ -1,5 +1,6 @@
 """What a document is made of. Nothing here knows how it will be rendered."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,6 +39,15 @@ class Table:
     """Its rows, a value for each column."""
     row_styles: tuple[tuple[Style, int], ...] = ()
     """Style and digits of each row, for the columns that have none."""
+
+    def select(self, *headers: str) -> "Table":
+        """Return the table with the columns of these headers alone."""
+        chosen = [n for n, column in enumerate(self.columns) if column.header in headers]
+        return dataclasses.replace(
+            self,
+            columns=tuple(self.columns[n] for n in chosen),
+            rows=tuple(tuple(row[n] for n in chosen) for row in self.rows),
+        )
 
     def shown_rows(self) -> Iterator[list[str]]:
         """Yield each row as text."""

@@ -230,7 +230,7 @@ class Recorder(TorchFunctionMode):
         snapshot = self._snapshot_of(tensor, frame)
         site = site_of(frame) if frame else None
         for warning in caught:
-            self.non_leaf_reads.append(NonLeafRead(snapshot, site, str(warning.message)))
+            self.non_leaf_reads.append(NonLeafRead(snapshot, site, _message(warning)))
             _warn_at(frame, warning)
         return result
 
@@ -462,6 +462,11 @@ def _watch(node: Node, index: int, holder: list[Snapshot]) -> None:
             holder[0].gradient = summary(gradient)
 
     node.register_prehook(note)
+
+
+def _message(warning: warnings.WarningMessage) -> str:
+    # PyTorch ends its warnings with a line of its own C++ code, which helps nobody here.
+    return str(warning.message).partition(" (Triggered internally")[0]
 
 
 def _warn_at(frame: FrameType | None, warning: warnings.WarningMessage) -> None:

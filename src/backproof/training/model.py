@@ -94,14 +94,16 @@ class FFModel(nn.Module):
         scores = torch.empty(len(points), dtype=points.dtype, device=points.device)
         rows = max(1, _BLOCK_ELEMENTS // self.hidden)
         with torch.no_grad():
+            # wᵀ tanh(a) = 2wᵀ sigmoid(2a) - Σ w: exact to the rounding of such a sum and, in
+            # PyTorch on a CPU, several times faster than tanh itself.
+            weights, shifts, outer = 2 * self.W1.T, 2 * self.b1[:, None], 2 * self.w
+            offset = self.b - self.w.sum()
             for start in range(0, len(points), rows):
                 block = slice(start, start + rows)
-                # tanh(a) = 2·sigmoid(2a) - 1 is exact to rounding (3e-16 in float64) and, in
-                # PyTorch on a CPU, several times faster than tanh itself.
-                activation = torch.addmm(2 * self.b1, points[block], 2 * self.W1)
-                activation.sigmoid_().mul_(2).sub_(1)
-                torch.mv(activation, self.w, out=scores[block])
-            return scores.add_(self.b)
+                # h hidden, n sample: (h,d) @ (d,n) + (h,1) -> (h,n); long rows even where h is 5
+                activation = torch.addmm(shifts, weights, points[block].T).sigmoid_()
+                scores[block] = torch.mv(activation.T, outer).add_(offset)
+        return scores
 
     def classify(self, x: ArrayLike | Tensor) -> Tensor:
         """Return the classes, -1 or +1, shape (n,), int64, of points `x`, shape (n, 2).
