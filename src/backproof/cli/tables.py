@@ -1,12 +1,14 @@
 """Tables on the terminal."""
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from backproof.report import Table
 
 _NARROWEST_TEXT = 16
+_UNLIMITED = 10_000
 
 
 def print_table(console: Console, table: Table) -> None:
@@ -14,7 +16,9 @@ def print_table(console: Console, table: Table) -> None:
     console.print(Text(table.caption))
     console.print()
     columns = _as_columns(table)
-    if console.measure(columns).minimum <= console.width:
+    # Measured without a limit, since a measure within the terminal's width always fits.
+    unlimited = console.options.update(width=_UNLIMITED)
+    if Measurement.get(console, unlimited, columns).minimum <= console.width:
         console.print(columns)
     else:
         _print_values(console, table)

@@ -6,7 +6,8 @@ import torch
 from torch.autograd.graph import Node
 
 from backproof.tape._private import nodes, saved_complaint, saved_names, saved_tensors
-from backproof.tape.recorder import Call, NonLeafRead, Recorder, Snapshot, Write, memory_of
+from backproof.tape.calls import Call, NonLeafRead, Snapshot, Write
+from backproof.tape.recorder import Recorder, memory_of
 from backproof.tape.records import Explanation, Place
 from backproof.tape.sites import Site
 

@@ -9,8 +9,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self, cast
 
 import torch
@@ -18,80 +17,15 @@ from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from backproof.tape._private import version
-from backproof.tape.graph import Graph, GraphEdge, GraphNode
-from backproof.tape.sites import Site, live_frames, site_of, stored_name, user_frame, variables
+from backproof.tape.ancestry import graph_of
+from backproof.tape.calls import Call, NonLeafRead, Snapshot, Write
+from backproof.tape.graph import Graph
+from backproof.tape.names import Names, variable_of
+from backproof.tape.sites import site_of, user_frame
 from backproof.tape.snapshots import summary
 
 # Properties that compute a new tensor on the tape; all others only read.
 _COMPUTING = frozenset({"T", "mT", "H", "mH", "real", "imag"})
-
-
-@dataclass(eq=False, slots=True)
-class Snapshot:
-    """A tensor as it was when it first took part in a recorded call, or was last written."""
-
-    id: int
-    """Number in the order of recording."""
-    call: "Call | None"
-    """The call that made or wrote it; None if it is older than the recording."""
-    sources: tuple["Snapshot", ...]
-    """The operands of that call, and what it was before if it was written in place."""
-    shape: tuple[int, ...]
-    dtype: str
-    value: float | str
-    version: int | None
-    memory: int | None
-    name: str | None
-    leaf: bool = True
-    requires_grad: bool = False
-    grad_fn: str | None = None
-    gradient: float | str | None = None
-
-    def look_at_tape(self, tensor: torch.Tensor) -> None:
-        """Note what autograd says about `tensor` now."""
-        self.leaf = tensor.is_leaf
-        self.requires_grad = tensor.requires_grad
-        self.grad_fn = tensor.grad_fn.name() if tensor.grad_fn is not None else None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Write:
-    """An in-place write: the version counter of an argument went up during a call."""
-
-    call: "Call"
-    """The call that wrote."""
-    memory: int | None
-    """Address of the memory that was written; None if it has none."""
-    before: int
-    """Version before the call."""
-    after: int
-    """Version after the call."""
-
-
-@dataclass(eq=False, slots=True)
-class Call:
-    """One torch function called by the program."""
-
-    index: int
-    """Number of the call."""
-    function: str
-    """Name of the function."""
-    site: Site | None
-    """Where the user's code called it; None if no user code is on the stack."""
-    results: list[Snapshot] = field(default_factory=list)
-    """The tensors that it made or wrote."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NonLeafRead:
-    """`.grad` was read on a tensor that autograd computed, where it stays empty."""
-
-    tensor: Snapshot
-    """The tensor."""
-    site: Site | None
-    """Where it was read."""
-    warning: str
-    """What PyTorch said."""
 
 
 def memory_of(tensor: torch.Tensor) -> int | None:
@@ -129,7 +63,7 @@ class Recorder(TorchFunctionMode):
         self._count = 0
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], Snapshot]] = {}
         self._writes_to: dict[int | None, list[Write]] = {}
-        self._expected: dict[int, list[_Expected]] = {}
+        self._names = Names()
         # Keys in the metadata of autograd nodes; another recorder has its own.
         self._maker, self._holder = object(), object()
 
@@ -144,7 +78,7 @@ class Recorder(TorchFunctionMode):
         trace: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        self._settle_all_names()
+        self._names.settle_all()
 
     def __torch_function__(
         self,
@@ -157,7 +91,7 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         frame = user_frame(sys._getframe(1), __file__)  # noqa: SLF001
         if frame is not None:
-            self._settle_names(id(frame), frame)
+            self._names.settle(frame)
         access, name = _what(func)
         if access == "read":
             return self._read(func, name, args, frame)
@@ -173,7 +107,9 @@ class Recorder(TorchFunctionMode):
             written = self._find_writes(call, operands, versions)
             self._add_results(call, written, results, sources)
             if frame is not None and len(results) == 1:
-                self._expect_name(frame, results[0])
+                made = self.snapshot(results[0])
+                if made is not None:
+                    self._names.expect(frame, results[0], made)
         return result
 
     def snapshot(self, tensor: torch.Tensor) -> Snapshot | None:
@@ -204,15 +140,8 @@ class Recorder(TorchFunctionMode):
         end = self.snapshot(of)
         if end is None:
             raise KeyError("expected a tensor of the recorded program; this one was not recorded")
-        end.name = end.name or _variable(sys._getframe(1), of)  # noqa: SLF001
-        used = _ancestors(end)
-        ids = {snapshot.id: index for index, snapshot in enumerate(used)}
-        edges = (GraphEdge(source=ids[s.id], target=ids[t.id]) for t in used for s in _sources(t))
-        return Graph(
-            title=title,
-            nodes=tuple(_graph_node(ids[snapshot.id], snapshot) for snapshot in used),
-            edges=tuple(edges),
-        )
+        end.name = end.name or variable_of(sys._getframe(1), of)  # noqa: SLF001
+        return graph_of(end, title)
 
     def _read(
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], frame: FrameType | None
@@ -270,9 +199,9 @@ class Recorder(TorchFunctionMode):
             # Set by hand, or put on the tape by a custom function, whose call is not seen.
             self._join_tape(snapshot, tensor, None)
         if snapshot.name is None and frame is not None:
-            self._settle_all_names()
+            self._names.settle_all()
             # A tensor keeps the name that it had in another function.
-            snapshot.name = snapshot.name or _variable(frame, tensor)
+            snapshot.name = snapshot.name or variable_of(frame, tensor)
         return snapshot
 
     def _unseen_writes(self, tensor: torch.Tensor, snapshot: Snapshot) -> list[Write]:
@@ -359,63 +288,6 @@ class Recorder(TorchFunctionMode):
             else:  # an operand came back as it was, as from `requires_grad_()`
                 old.look_at_tape(tensor)
 
-    def _expect_name(self, frame: FrameType, tensor: torch.Tensor) -> None:
-        """Note the variable that the result is about to be stored to."""
-        name, snapshot = stored_name(frame), self.snapshot(tensor)
-        if name is not None and snapshot is not None:
-            expected = _Expected(name, frame.f_code, frame.f_lasti, weakref.ref(tensor), snapshot)
-            self._expected.setdefault(id(frame), []).append(expected)
-
-    def _settle_names(self, frame_id: int, frame: FrameType | None) -> None:
-        """Give names to earlier results, now that their stores have run.
-
-        In ``y = max(p, 0)`` the instruction after the comparison `p < 0` stores to `y` as well,
-        although `max` consumes the comparison; so the variable must really hold the tensor.
-        Frames are not kept, for they would keep their tensors. Once one is gone, the last result
-        before a store counts.
-        """
-        waiting = self._expected.pop(frame_id, None)
-        if waiting is None:
-            return
-        unseen: dict[int, _Expected] = {}
-        for expected in waiting:
-            same = frame is not None and frame.f_code is expected.scope
-            held = variables(frame) if frame is not None and same else {}
-            tensor = expected.tensor()
-            if tensor is not None and held.get(expected.name) is tensor:
-                expected.give()
-            elif frame is not None and same and frame.f_lasti == expected.offset:
-                self._expected.setdefault(frame_id, []).append(expected)  # not stored yet
-            elif expected.name not in held:
-                unseen[expected.offset] = expected
-        for expected in unseen.values():
-            expected.give()
-
-    def _settle_all_names(self) -> None:
-        if not self._expected:
-            return
-        live = live_frames()
-        for frame_id, waiting in list(self._expected.items()):
-            frame = live.get(frame_id)
-            # A new frame may stand where the old one was.
-            ended = frame is None or frame.f_code is not waiting[0].scope
-            self._settle_names(frame_id, None if ended else frame)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Expected:
-    """A result and the variable that it should end up in."""
-
-    name: str
-    scope: CodeType
-    offset: int
-    tensor: "weakref.ref[torch.Tensor]"
-    snapshot: Snapshot
-
-    def give(self) -> None:
-        if self.snapshot.name is None:
-            self.snapshot.name = self.name
-
 
 def _what(func: Callable[..., Any]) -> tuple[str, str]:
     """Return how `func` touches a tensor (read, write or call) and what it is called."""
@@ -437,14 +309,6 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(entry)
     elif isinstance(value, dict):
         yield from _tensors(list(value.values()))
-
-
-def _variable(frame: FrameType, tensor: torch.Tensor) -> str | None:
-    """Return a variable of `frame` that holds `tensor`."""
-    for name, value in variables(frame).items():
-        if value is tensor and name.isidentifier():  # a comprehension's iterator is called `.0`
-            return name
-    return None
 
 
 def _notes(node: Node) -> dict[object, Any]:
@@ -481,48 +345,3 @@ def _warn_at(frame: FrameType | None, warning: warnings.WarningMessage) -> None:
         module=frame.f_globals.get("__name__"),
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
-
-
-def _sources(snapshot: Snapshot) -> tuple[Snapshot, ...]:
-    # The tape ends at a leaf; how its value came about, as by earlier steps, is not on it.
-    return () if snapshot.leaf and snapshot.requires_grad else snapshot.sources
-
-
-def _ancestors(end: Snapshot) -> list[Snapshot]:
-    found = {end.id: end}
-    stack = [end]
-    while stack:
-        for source in _sources(stack.pop()):
-            if source.id not in found:
-                found[source.id] = source
-                stack.append(source)
-    return [found[key] for key in sorted(found)]
-
-
-def _graph_node(number: int, snapshot: Snapshot) -> GraphNode:
-    call = snapshot.call
-    site = call.site if call is not None else None
-    return GraphNode(
-        id=number,
-        name=snapshot.name,
-        expression=site.expression if site is not None else None,
-        kind=_kind(snapshot),
-        operation=call.function if call is not None else None,
-        shape=snapshot.shape,
-        dtype=snapshot.dtype,
-        value=snapshot.value,
-        leaf=snapshot.leaf,
-        requires_grad=snapshot.requires_grad,
-        grad_fn=snapshot.grad_fn,
-        version=snapshot.version,
-        gradient=snapshot.gradient,
-        file=site.file if site is not None else None,
-        line=site.line if site is not None else None,
-        code=site.code if site is not None else None,
-    )
-
-
-def _kind(snapshot: Snapshot) -> str:
-    if not snapshot.requires_grad:
-        return "constant"
-    return "leaf" if snapshot.leaf else "result"
