@@ -83,6 +83,9 @@ def _folder_beside(path: Path) -> Path:
 
 
 def _put_in_place(new: Path, path: Path) -> None:
+    path = path.resolve()  # what a link leads to is replaced, and the link stays
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     if not path.exists():
         new.rename(path)
     elif not _exchange(new, path):

@@ -62,5 +62,5 @@ def ordinal(percentile: float) -> str:
 
 def step_name(step: float) -> str:
     """Return a step such as 0.001 as ``1e-3``."""
-    exponent = floor(log10(step) + 1e-9)
-    return f"{step / 10**exponent:.3g}e{exponent}"
+    mantissa, _, exponent = f"{step:.2e}".partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}"

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from backproof._core import seeds
-from backproof._core.checks import whole_number
+from backproof._core.checks import positive, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof.datasets.quadrature import wrong_mass
+
+_MOST_COMPONENTS = 1 << 15  # their numbers, of both classes, are drawn as 16 bits
 
 Classifier = Callable[[NDArray[np.float64]], Any]
 """Takes points of shape (n, 2), float64; returns n labels, -1 or +1, as anything array-like."""
@@ -56,6 +58,15 @@ class TwoClassMixture:
     positive_means: tuple[tuple[float, float], ...]
     variance: float
 
+    def __post_init__(self) -> None:
+        components = len(self.negative_means)
+        if not 0 < components == len(self.positive_means) < _MOST_COMPONENTS:
+            raise InputError(
+                "expected as many means of class +1 as of class -1, and at least one, got "
+                f"{len(self.positive_means)} and {components}"
+            )
+        positive("variance", self.variance)
+
     def sample(
         self, n: SupportsIndex, seed: SupportsIndex
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -87,13 +98,13 @@ class TwoClassMixture:
         if size % 2:
             raise InputError(
                 f"the sample size n must be even, since each class gets n/2 points; got {size}: "
-                f"ask for {size - 1 or 2} or {size + 1}"
+                f"ask for {f'{size - 1} or ' if size > 1 else ''}{size + 1}"
             )
         rng = seeds.generator(seed, "datasets.TwoClassMixture.sample")
         means = np.array(self.negative_means + self.positive_means)
         components = len(self.negative_means)
         # One row a pair of points: the first of class -1, the second of class +1.
-        which = rng.integers(0, components, size=(size // 2, 2), dtype=np.uint8)
+        which = rng.integers(0, components, size=(size // 2, 2), dtype=np.uint16)
         which[:, 1] += components
         x = rng.standard_normal((size, 2))
         x *= np.sqrt(self.variance)
@@ -132,8 +143,9 @@ class TwoClassMixture:
         ----------
         classify
             Takes float64 points of shape (n, 2), returns n labels, -1 or +1. It must always give
-            the same label to the same point. Where it decides between regions thinner than about a
-            twentieth of a component's standard deviation, the error estimate says so.
+            the same label to the same point. A region that is narrower than a fiftieth of a
+            component's standard deviation in every direction may be missed; it holds 2e-5 of a
+            class at most.
 
         Raises
         ------

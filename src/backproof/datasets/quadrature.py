@@ -25,9 +25,10 @@ TOLERANCE = 1e-5
 
 _TARGET = 1e-6  # asked of the quadrature; far below what is promised
 _REACH = 7.5  # standard deviations beyond the outermost means; leaves out a mass of 1e-13
-_COLUMNS_PER_SCALE = 20  # scan points per standard deviation along a line
-_BISECTIONS = 20  # from a twentieth of a standard deviation to 5e-8 of one
-_PANEL = 0.5  # height of a panel, in standard deviations
+_CENTRE = 4.5  # within so many standard deviations of the means nothing of weight may be missed
+_COLUMNS_PER_SCALE = (50, 10)  # scan points per standard deviation: in the centre, outside
+_PANELS_PER_SCALE = (4, 1)  # panels of 21 lines per standard deviation: in the centre, outside
+_BISECTIONS = 20  # from a tenth of a standard deviation to 1e-7 of one
 _MAX_SUBDIVISIONS = 200  # in one panel
 
 
@@ -50,16 +51,15 @@ def wrong_mass(
     InputError, ConvergenceError
         As `TwoClassMixture.class_errors` says.
     """
-    everywhere = np.concatenate(means)
-    low = everywhere.min(axis=0) - _REACH * scale
-    high = everywhere.max(axis=0) + _REACH * scale
-    lines = _Lines(classify, means, scale, float(low[0]), float(high[0]))
-    # One integral a panel, each half a standard deviation high: a panel's 21 lines see what a
-    # coarser start could step over. (SciPy's `points` would make one integral of them, but its
-    # queue of regions is then not ordered by error, and the worst may never be refined.)
-    edges = np.arange(low[1], high[1] + _PANEL * scale, _PANEL * scale)
+    x_means, y_means = np.concatenate(means).T
+    lines = _Lines(classify, means, scale, _grid(x_means, scale, _COLUMNS_PER_SCALE))
+    # One integral a panel: its 21 lines see what a coarser start could step over. (SciPy's
+    # `points` would make one integral of them all, but its queue of regions is then not ordered by
+    # error, and the worst may never be refined.)
+    edges = _grid(y_means, scale, _PANELS_PER_SCALE)
+    panels = sorted(pairwise(edges), key=lambda panel: np.abs(sum(panel) / 2 - y_means).min())
     masses, estimate = np.zeros(2), 0.0
-    for bottom, top in pairwise(edges):
+    for bottom, top in panels:  # the heaviest first: what cannot be done fails there, and soon
         panel = cubature(
             lines,
             [bottom],
@@ -75,11 +75,25 @@ def wrong_mass(
             raise ConvergenceError(
                 f"the error rates could be computed only to ± {estimate:.1e}, not to the promised "
                 f"{TOLERANCE:.0e}: expected a classifier that gives a point the same label every "
-                f"time and whose regions are wider than {scale / _COLUMNS_PER_SCALE:.2g}; "
+                f"time and whose regions are wider than {scale / _COLUMNS_PER_SCALE[0]:.2g}; "
                 "estimate its error rate on a large sample instead"
             )
     negative, positive = np.clip(masses, 0.0, 1.0).tolist()
     return (negative, positive), estimate
+
+
+def _grid(means: NDArray[np.float64], scale: float, per_scale: tuple[int, int]) -> Points:
+    """Return increasing coordinates, finer near the means than in the tails."""
+    low, high = means.min(), means.max()
+    reach, centre = _REACH * scale, _CENTRE * scale
+    fine, coarse = (scale / number for number in per_scale)
+    return np.concatenate(
+        (
+            np.arange(low - reach, low - centre, coarse),
+            np.arange(low - centre, high + centre, fine),
+            np.arange(high + centre, high + reach + coarse, coarse),
+        )
+    )
 
 
 class _Lines:
@@ -90,13 +104,12 @@ class _Lines:
         classify: Callable[[Points], Any],
         means: tuple[Points, Points],
         scale: float,
-        left: float,
-        right: float,
+        columns: Points,
     ) -> None:
         self._classify = classify
         self._means = means
         self._scale = scale
-        self._columns = np.arange(left, right, scale / _COLUMNS_PER_SCALE)
+        self._columns = columns
 
     def __call__(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return shape (lines, 2) for `heights` of shape (lines, 1)."""
@@ -123,7 +136,7 @@ class _Lines:
         # Scan points that differ from line to line: a region that is thinner than their distance
         # is then seen on some lines and not on others, which the error estimate of the outer
         # quadrature cannot overlook. The multiplier only has to scatter neighbouring lines.
-        return np.modf(np.abs(y) * 7919.618)[0] * (self._scale / _COLUMNS_PER_SCALE)
+        return np.modf(np.abs(y) * 7919.618)[0] * (self._scale / _COLUMNS_PER_SCALE[0])
 
     def _bisect(
         self,

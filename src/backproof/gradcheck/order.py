@@ -16,7 +16,9 @@ from backproof._core.numbers import with_margin
 from backproof._core.results import Result
 
 _NEGLIGIBLE = 0.01  # rounding below this share of the difference leaves the order untouched
-_FEWEST = 5  # points behind a fitted order: three coefficients, two degrees of freedom
+FEWEST_STEPS = 5
+"""Points behind a fitted order: three coefficients, two degrees of freedom."""
+
 _CONFIDENCE = 0.95
 _HIDDEN = "not measurable, rounding hides the truncation error at nearly every step"
 
@@ -30,7 +32,7 @@ class ErrorLaw(Result):
     order: float | None
     """Fitted order p of the truncation error; ``None`` where too few steps show it."""
     order_margin: float | None
-    """Half-width of the 95 % Student interval of the order, from the scatter about the fit."""
+    """Half-width of the 95 % interval of the order, from the scatter about the fit."""
     truncation_range: tuple[float, float] | None
     """Smallest and largest step behind the order."""
     rounding: float | None
@@ -65,7 +67,9 @@ def error_law(steps: Sequence[float], differences: Sequence[float]) -> ErrorLaw:
     ErrorLaw
         The order is the coefficient p of log d = log C + p·log ε + c·ε², fitted by least squares
         over the largest steps down to where rounding reaches 1 % of the difference; c·ε² is the
-        next term of the Taylor series, which would otherwise bias the order.
+        next term of the Taylor series, which would otherwise bias the order. The scatter grows
+        towards small steps, so the margin comes from the covariance HC3 of MacKinnon and White
+        (1985), which holds whatever the scatter of each point, with Student's quantile.
 
     Raises
     ------
@@ -74,20 +78,20 @@ def error_law(steps: Sequence[float], differences: Sequence[float]) -> ErrorLaw:
     """
     epsilon = np.asarray(steps, dtype=np.float64)
     d = np.asarray(differences, dtype=np.float64)
-    if epsilon.ndim != 1 or epsilon.shape != d.shape or len(d) < _FEWEST:
+    if epsilon.ndim != 1 or epsilon.shape != d.shape or len(d) < FEWEST_STEPS:
         raise InputError(
-            f"expected as many differences as steps and at least {_FEWEST}, "
+            f"expected as many differences as steps and at least {FEWEST_STEPS}, "
             f"got {d.size} and {epsilon.size}"
         )
-    if not (np.diff(epsilon) < 0).all() or epsilon[-1] <= 0:
-        raise InputError("steps must be positive and strictly decreasing")
+    if not ((np.diff(epsilon) < 0).all() and epsilon[-1] > 0 and np.isfinite(epsilon[0])):
+        raise InputError("steps must be finite, positive and strictly decreasing")
     if not (np.isfinite(d).all() and (d >= 0).all()):
         raise InputError("differences must be finite and at least 0")
 
     best = int(np.argmin(d))
-    rounding = _rounding(epsilon, d, best)
+    rounding = _rounding(epsilon, d)
     clean = _truncation_points(epsilon, d, rounding)
-    measurable = clean >= _FEWEST
+    measurable = clean >= FEWEST_STEPS
     order, margin = _fit_order(epsilon[:clean], d[:clean]) if measurable else (None, None)
     return ErrorLaw(
         order=order,
@@ -100,9 +104,11 @@ def error_law(steps: Sequence[float], differences: Sequence[float]) -> ErrorLaw:
     )
 
 
-def _rounding(epsilon: Array, d: Array, best: int) -> float | None:
-    """Return the median of d·ε below the best step, where rounding alone is left."""
-    product = (d * epsilon)[best + 1 :]
+def _rounding(epsilon: Array, d: Array) -> float | None:
+    """Return the median of d·ε below the valley of the curve, where rounding alone is left."""
+    # A running median: a single difference may be small by luck, at the last step even.
+    smooth = [np.median(d[max(0, place - 2) : place + 3]) for place in range(len(d))]
+    product = (d * epsilon)[int(np.argmin(smooth)) + 1 :]
     return float(np.median(product)) if len(product) else None
 
 
@@ -114,15 +120,19 @@ def _truncation_points(epsilon: Array, d: Array, rounding: float | None) -> int:
 
 
 def _fit_order(epsilon: Array, d: Array) -> tuple[float, float]:
-    design = np.stack((np.ones_like(epsilon), np.log(epsilon), epsilon**2), axis=1)
+    """Return the order and its margin by least squares; see `error_law`."""
+    columns = np.stack((np.ones_like(epsilon), np.log(epsilon), epsilon**2), axis=1)
     # Columns of like size, so that the smallest ε² are not lost.
-    scale = np.abs(design).max(axis=0)
-    coefficients, _, _, _ = np.linalg.lstsq(design / scale, np.log(d), rcond=None)
-    residual = np.log(d) - design / scale @ coefficients
-    freedom = len(d) - 3
-    variance = float(residual @ residual) / freedom
-    covariance = variance * np.linalg.inv((design / scale).T @ (design / scale))
-    quantile = float(stdtrit(freedom, (1 + _CONFIDENCE) / 2))
+    scale = np.abs(columns).max(axis=0)
+    design = columns / scale
+    inverse = np.linalg.inv(design.T @ design)
+    coefficients = inverse @ design.T @ np.log(d)
+    residual = np.log(d) - design @ coefficients
+    # i point, j and k coefficient
+    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+    meat = (design.T * (residual / (1 - leverage)) ** 2) @ design
+    covariance = inverse @ meat @ inverse
+    quantile = float(stdtrit(len(d) - 3, (1 + _CONFIDENCE) / 2))
     return (
         float(coefficients[1] / scale[1]),
         float(quantile * np.sqrt(covariance[1, 1]) / scale[1]),

@@ -13,7 +13,7 @@ from backproof._core.errors import InputError
 from backproof._core.progress import Progress, silent
 from backproof._core.results import Result
 from backproof.gradcheck.directional import central_difference, slope, unit_direction
-from backproof.gradcheck.order import ErrorLaw, error_law
+from backproof.gradcheck.order import FEWEST_STEPS, ErrorLaw, error_law
 from backproof.gradcheck.target import Target, target
 
 _DEFAULT_STEPS = tuple(float(step) for step in np.logspace(-1, -9, 33))
@@ -85,12 +85,13 @@ def sweep(
     Raises
     ------
     InputError
-        If an argument is out of range, or there is nothing to check.
+        If an argument is out of range, there is nothing to check, or the function is not finite
+        around the point.
     """
     count = whole_number("directions", directions, at_least=1)
     ladder = sorted((positive("step", step) for step in steps), reverse=True)
-    if len(set(ladder)) < len(ladder):
-        raise InputError("steps must be distinct")
+    if len(set(ladder)) < len(ladder) or len(ladder) < FEWEST_STEPS:
+        raise InputError(f"steps must be distinct and at least {FEWEST_STEPS}, got {ladder}")
     checked = target(function, inputs, loss, dtype)
     gradients = checked.gradient()
     total = count * len(checked.point)
@@ -100,6 +101,12 @@ def sweep(
         for number in range(count):
             direction = unit_direction(tensor, seed, name, number)
             squares += _errors(checked, name, direction, gradients[name], ladder) ** 2
+            if not np.isfinite(squares).all():
+                first = ladder[int(np.argmin(np.isfinite(squares)))]
+                raise InputError(
+                    f"the slope along {name} is not finite at the step {first:g}: expected a "
+                    "function that is finite around the point; use smaller steps"
+                )
             progress("gradient sweep", len(curves) * count + number + 1, total)
         differences = tuple(np.sqrt(squares / count).tolist())
         curves.append(

@@ -10,28 +10,33 @@ from torch import Tensor, nn
 
 from backproof._core.errors import InputError
 
+Tensors = Mapping[str, Tensor]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """A scalar function at a point.
 
-    The point's tensors are copies: neither a check nor an error in it can change the user's.
+    Every evaluation gets copies of all tensors and the same state of the random generator, so that
+    none changes anything for the user or for the next one.
     """
 
     point: dict[str, Tensor]
     """The tensors to differentiate with respect to, by name; detached copies."""
-    evaluate: Callable[[Mapping[str, Tensor]], Tensor]
+    function: Callable[[Tensors], Tensor]
     """The scalar value at tensors of these names."""
+    random_state: Tensor
+    """State of PyTorch's CPU generator before each evaluation."""
 
-    def value(self, at: Mapping[str, Tensor]) -> float:
+    def value(self, at: Tensors) -> float:
         """Return the function's value, without recording a graph."""
         with torch.no_grad():
-            return float(self.evaluate(at))
+            return float(self._evaluate(at))
 
     def gradient(self) -> dict[str, Tensor]:
         """Return the backpropagated gradient at the point, zeros where nothing depends on it."""
-        leaves = {name: tensor.requires_grad_() for name, tensor in self._copies().items()}
-        result = self.evaluate(leaves)
+        leaves = {name: tensor.clone().requires_grad_() for name, tensor in self.point.items()}
+        result = self._evaluate(leaves)
         if not (isinstance(result, Tensor) and result.ndim == 0):
             raise InputError(
                 "expected a function with a scalar tensor as its value, got "
@@ -44,8 +49,10 @@ class Target:
         )
         return dict(zip(leaves, gradients, strict=True))
 
-    def _copies(self) -> dict[str, Tensor]:
-        return {name: tensor.clone() for name, tensor in self.point.items()}
+    def _evaluate(self, at: Tensors) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self.random_state)
+            return self.function({name: tensor.clone() for name, tensor in at.items()})
 
 
 def target(
@@ -58,55 +65,75 @@ def target(
 
     `dtype` converts every floating tensor of the point and of the inputs; ``None`` keeps them.
     """
-    held = tuple(_convert(value, dtype) for value in inputs)
+
+    def converted(tensor: Tensor) -> Tensor:
+        own = tensor.detach().clone()
+        return own.to(dtype) if dtype is not None and own.is_floating_point() else own
+
+    held = _map_tensors(inputs, converted)
     if isinstance(function, nn.Module):
-        return _module_target(function, held, loss, dtype)
-    return _function_target(function, held, loss)
+        point, value = _module_value(function, held, converted)
+    else:
+        point, value = _function_value(function, held)
+
+    def scalar(at: Tensors) -> Tensor:
+        result: Tensor = value(at) if loss is None else loss(value(at))
+        return result
+
+    return Target(point=point, function=scalar, random_state=torch.get_rng_state())
 
 
-def _module_target(
-    module: nn.Module,
-    inputs: tuple[Any, ...],
-    loss: Callable[[Any], Tensor] | None,
-    dtype: torch.dtype | None,
-) -> Target:
+def _module_value(
+    module: nn.Module, inputs: tuple[Any, ...], converted: Callable[[Tensor], Tensor]
+) -> tuple[dict[str, Tensor], Callable[[Tensors], Any]]:
     point = {
-        name: _convert(parameter.detach().clone(), dtype)
+        name: converted(parameter)
         for name, parameter in module.named_parameters()
         if parameter.requires_grad
     }
-    buffers = {
-        name: _convert(buffer.detach().clone(), dtype) for name, buffer in module.named_buffers()
+    rest = {
+        name: converted(tensor)
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+        if name not in point
     }
     if not point:
         raise InputError("nothing to check: no parameter of the module requires a gradient")
 
-    def evaluate(at: Mapping[str, Tensor]) -> Tensor:
-        # Buffers are copied anew, so that a module that updates them (batch norm) neither
-        # changes the user's nor carries anything from one evaluation to the next.
-        state = {**{name: buffer.clone() for name, buffer in buffers.items()}, **at}
-        return _scalar(torch.func.functional_call(module, state, inputs), loss)
+    def value(at: Tensors) -> Any:
+        state = {**_map_tensors(rest, Tensor.clone), **at}
+        return torch.func.functional_call(module, state, _map_tensors(inputs, Tensor.clone))
 
-    return Target(point=point, evaluate=evaluate)
+    return point, value
 
 
-def _function_target(
-    function: Callable[..., Any], inputs: tuple[Any, ...], loss: Callable[[Any], Tensor] | None
-) -> Target:
+def _function_value(
+    function: Callable[..., Any], inputs: tuple[Any, ...]
+) -> tuple[dict[str, Tensor], Callable[[Tensors], Any]]:
     names = _argument_names(function, len(inputs))
     point = {
-        name: value.detach().clone()
+        name: value
         for name, value in zip(names, inputs, strict=True)
         if isinstance(value, Tensor) and value.is_floating_point()
     }
     if not point:
         raise InputError("nothing to check: no input of the function is a floating-point tensor")
 
-    def evaluate(at: Mapping[str, Tensor]) -> Tensor:
-        arguments = [at.get(name, value) for name, value in zip(names, inputs, strict=True)]
-        return _scalar(function(*arguments), loss)
+    def value(at: Tensors) -> Any:
+        held = _map_tensors(inputs, Tensor.clone)
+        return function(*(at.get(name, one) for name, one in zip(names, held, strict=True)))
 
-    return Target(point=point, evaluate=evaluate)
+    return point, value
+
+
+def _map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Return `value` with every tensor in nested tuples, lists and dictionaries changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if type(value) in (tuple, list):
+        return type(value)(_map_tensors(entry, change) for entry in value)
+    if type(value) is dict:
+        return {key: _map_tensors(entry, change) for key, entry in value.items()}
+    return value
 
 
 def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
@@ -120,17 +147,6 @@ def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
         for position in positions:
             names[position] = name if len(positions) == 1 else f"{name}[{position - positions[0]}]"
     return names
-
-
-def _scalar(output: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:
-    result: Tensor = output if loss is None else loss(output)
-    return result
-
-
-def _convert(value: Any, dtype: torch.dtype | None) -> Any:
-    if dtype is not None and isinstance(value, Tensor) and value.is_floating_point():
-        return value.to(dtype)
-    return value
 
 
 def _describe(value: object) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof.risk.interval import Interval, interval, interval_bounds
@@ -70,6 +71,7 @@ def coverage(
     InputError
         If an argument is out of range.
     """
+    examples = whole_number("examples", examples, at_least=1)
     if not 0 <= error <= 1:
         raise InputError(f"error must lie in [0, 1], got {error!r}")
     if law is not None and law.examples != examples:
@@ -96,8 +98,18 @@ def observed_coverage(
         The true error rate.
     law
         The law of the number of errors on a test set of that size.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
     """
     counts = np.asarray(errors)
+    if counts.size == 0 or counts.min() < 0 or counts.max() > law.examples:
+        raise InputError(
+            f"errors must be counts from 0 to {law.examples}, the size of a test set, and at least "
+            "one of them"
+        )
     covered = int(_covers(counts, law.examples, error, confidence, method).sum())
     return Coverage(
         method=method,

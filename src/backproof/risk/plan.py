@@ -12,6 +12,8 @@ from backproof._core.checks import open_unit
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 
+_SMALLEST_MARGIN = 1e-9
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Result):
@@ -58,6 +60,11 @@ def plan(margin: float, confidence: float, method: str = "hoeffding") -> Plan:
     """
     # As the decimal that the user wrote: 2·m·0.01 must be whole where it is whole on paper.
     exact_margin = Fraction(str(open_unit("margin", margin)))
+    if exact_margin < _SMALLEST_MARGIN:
+        raise InputError(
+            f"margin must be at least {_SMALLEST_MARGIN:g}, got {margin:g}: it would need more "
+            "examples than can be counted"
+        )
     miss = float(1 - Fraction(str(open_unit("confidence", confidence))))
     if method not in _METHODS:
         raise InputError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")

@@ -66,7 +66,8 @@ def simulate_errors(
     """
     m = whole_number("examples", examples, at_least=1)
     total = whole_number("sets", sets, at_least=1)
-    threads = whole_number("workers", workers or os.cpu_count() or 1, at_least=1)
+    processors = os.cpu_count() or 1
+    threads = whole_number("workers", processors if workers is None else workers, at_least=1)
     at_once = max(1, _CHUNK_POINTS // m)
     errors = np.empty((len(classifiers), total), dtype=np.int64)
 

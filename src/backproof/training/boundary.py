@@ -8,9 +8,10 @@ import contourpy
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof._core.checks import whole_number
+from backproof._core.checks import positive, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
+from backproof.training.arrays import as_numpy
 
 Array = NDArray[np.float64]
 
@@ -28,7 +29,8 @@ class Boundary(Result):
     turning: float
     """Total turning ∫|κ| ds in degrees: 0 for straight lines, 360 for a circle."""
     sharpest: float | None
-    """Smallest radius of curvature on the boundary; ``None`` where there is no boundary."""
+    """Smallest radius of curvature on the boundary; ``None`` where there is no boundary, or none
+    that bends."""
 
     @property
     def pieces(self) -> int:
@@ -49,7 +51,7 @@ def boundary(
     Parameters
     ----------
     score
-        Takes float64 points of shape (n, 2), returns n scores as anything array-like.
+        Takes float64 points of shape (n, 2), returns n scores as a tensor or anything array-like.
     window
         Half the side of the square around the origin that is looked at.
     resolution
@@ -68,10 +70,11 @@ def boundary(
         If `score` returns another shape, or values that are not finite.
     """
     side = whole_number("resolution", resolution, at_least=5)
+    window = positive("window", window)
     axis = np.linspace(-window, window, side)
     grid_x, grid_y = np.meshgrid(axis, axis)
     points = np.stack((grid_x.reshape(-1), grid_y.reshape(-1)), axis=1)
-    values = np.asarray(score(points), dtype=np.float64)
+    values = np.asarray(as_numpy(score(points)), dtype=np.float64)
     if values.shape != (len(points),) or not np.isfinite(values).all():
         raise InputError(
             f"score must return one finite number a point: expected shape ({len(points)},), "
@@ -93,11 +96,18 @@ def boundary(
         bend = max(bend, float(along.max()))
     return Boundary(
         window=window,
-        lines=tuple(tuple((round(x, 5), round(y, 5)) for x, y in line.tolist()) for line in lines),
+        lines=tuple(
+            tuple((x, y) for x, y in line.round(_digits(window)).tolist()) for line in lines
+        ),
         length=length,
         turning=float(np.degrees(turning)),
         sharpest=1 / bend if bend > 0 else None,
     )
+
+
+def _digits(window: float) -> int:
+    # Six digits of the window's size: finer than any picture, and a third of the length on disk.
+    return 6 - int(np.floor(np.log10(window)))
 
 
 def _level_curvature(levels: Array, spacing: float) -> Array:

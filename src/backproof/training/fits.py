@@ -59,7 +59,7 @@ class Fit:
         return copy.deepcopy(self.model)
 
     def __str__(self) -> str:
-        end = f"loss {self.losses[-1]:.6f} after {self.steps} steps"
+        end = f"loss {self.losses[-1]:.6g} after {self.steps} steps"
         return (
             f"{self.spec}: {end}" if self.status == "completed" else f"{self.spec}: diverged, {end}"
         )

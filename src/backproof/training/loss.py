@@ -28,12 +28,17 @@ def mean_logistic_loss(scores: Tensor, t: Tensor) -> Tensor:
     Raises
     ------
     InputError
-        If the shapes differ; broadcasting (n,) against (n, 1) would average n² pairs.
+        If there is no score, or the shapes differ; broadcasting (n,) against (n, 1) would average
+        n² pairs.
     """
     if scores.shape != t.shape:
         raise InputError(
             f"scores and labels must have the same shape, got {tuple(scores.shape)} and "
             f"{tuple(t.shape)}"
+        )
+    if scores.numel() == 0:
+        raise InputError(
+            "expected at least one score, got none: the mean over nothing is no number"
         )
     # logsigmoid is log(1 + exp(-z)) from min(z, 0) and log1p: no overflow, no threshold beyond
     # which it is replaced by an approximation (as softplus has, at 20).

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from backproof._core import seeds
 from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
+from backproof.training.arrays import as_tensor
 from backproof.training.loss import check_labels, mean_logistic_loss
 
 # Hidden activations in one block of `infer`: 1 MiB of float64, which stays in a core's cache.
@@ -132,12 +133,12 @@ class FFModel(nn.Module):
         InputError
             If a shape is wrong or a label is neither -1 nor +1.
         """
-        labels = torch.as_tensor(t, device=self.W1.device)
+        labels = as_tensor(t, device=self.W1.device)
         check_labels(labels)
         return mean_logistic_loss(self.score(x), labels)
 
     def _points(self, x: ArrayLike | Tensor) -> Tensor:
-        points = torch.as_tensor(x, dtype=self.W1.dtype, device=self.W1.device)
+        points = as_tensor(x, self.W1.dtype, self.W1.device)
         if points.ndim != 2 or points.shape[1] != 2:
             raise InputError(f"x must have shape (n, 2), got {tuple(points.shape)}")
         return points

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import product
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from backproof._core.checks import positive, whole_number
 from backproof._core.errors import InputError
 from backproof._core.progress import Progress, silent
+from backproof.training.arrays import as_tensor
 from backproof.training.fits import Fit, Fits, NetworkSpec, Status
 from backproof.training.loss import check_labels, mean_logistic_loss
 from backproof.training.model import FFModel
@@ -21,8 +23,8 @@ _STEPS_BETWEEN_REPORTS = 50
 
 
 def fit(
-    hidden: int | Iterable[int],
-    seeds: int | Iterable[int],
+    hidden: SupportsIndex | Iterable[SupportsIndex],
+    seeds: SupportsIndex | Iterable[SupportsIndex],
     x: ArrayLike | Tensor,
     t: ArrayLike | Tensor,
     *,
@@ -64,8 +66,8 @@ def fit(
     InputError
         If an argument is out of range, or shapes or labels do not fit.
     """
-    sizes = [hidden] if isinstance(hidden, int) else list(hidden)
-    members = [seeds] if isinstance(seeds, int) else list(seeds)
+    sizes = _whole_numbers("hidden", hidden, at_least=1)
+    members = _whole_numbers("seeds", seeds, at_least=0)
     steps = whole_number("steps", steps, at_least=0)
     rate = positive("learning_rate", learning_rate)
     if dtype not in _DTYPES:
@@ -86,6 +88,15 @@ def fit(
         status: Status = "completed" if finite else "diverged"
         fits.append(Fit(spec=spec, status=status, losses=losses, model=model))
     return Fits(fits)
+
+
+def _whole_numbers(
+    name: str, value: SupportsIndex | Iterable[SupportsIndex], at_least: int
+) -> list[int]:
+    entries = list(value) if isinstance(value, Iterable) else [value]
+    if not entries:
+        raise InputError(f"{name} must hold at least one number, got none")
+    return [whole_number(name, entry, at_least=at_least) for entry in entries]
 
 
 def _descend(
@@ -120,8 +131,8 @@ def _training_sets(
     x: ArrayLike | Tensor, t: ArrayLike | Tensor, members: int, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Return points (s, n, 2) and labels (s, n), one set a seed (views where they share one)."""
-    points = torch.as_tensor(x, dtype=dtype)
-    labels = torch.as_tensor(t)
+    points = as_tensor(x, dtype)
+    labels = as_tensor(t)
     shared = points.ndim == 2
     expected = "(n, 2)" if shared else f"({members}, n, 2)"
     if points.ndim not in (2, 3) or points.shape[-1] != 2 or points.shape[-2] == 0:
