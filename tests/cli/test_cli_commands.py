@@ -13,7 +13,6 @@ import click
 import pytest
 
 from backproof import lab, plots
-from backproof._core.errors import InputError
 from backproof.cli.main import commands, main
 
 ESCAPE = "\x1b["
@@ -353,9 +352,11 @@ def test_a_process_fails_as_the_function_does(tmp_path: Path) -> None:
     assert error.startswith("backproof: cannot read")
 
 
-def test_debug_lets_the_error_through_with_its_traceback(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read"):
-        main(["--debug", "report", str(tmp_path / "none.json")])
+def test_debug_shows_the_traceback(tmp_path: Path, run_main: Main) -> None:
+    code, _, err = run_main("--debug", "report", tmp_path / "none.json")
+    assert code == 2
+    assert "Traceback" in err
+    assert "InputError: cannot read" in err
 
 
 # Help.

@@ -1,6 +1,7 @@
 """The folder of a run: whole or not at all, read back or refused in plain words."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,13 +212,16 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> Fast:
 
 
 @pytest.mark.usefixtures("fast")
-def test_an_older_run_is_replaced_whole(tiny_run: lab.LabRun, tmp_path: Path) -> None:
+def test_an_older_run_is_replaced_whole(
+    tiny_run: lab.LabRun, written: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
-    (folder / "figures").mkdir(parents=True)
-    (folder / "figures" / "boundary-99.png").write_text("old")
-    (folder / "run.json").write_text("old")
+    shutil.copytree(written, folder)
+    (folder / "figures" / "seeds.svg").write_text("old")
+    (folder / "tables" / "plan.csv").unlink()
     lab.write(tiny_run, folder)
-    assert not (folder / "figures" / "boundary-99.png").exists()
+    assert (folder / "figures" / "seeds.svg").read_text() == "<svg/>"
+    assert (folder / "tables" / "plan.csv").is_file()
     assert lab.load(folder / "run.json") == tiny_run
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -255,15 +259,14 @@ def test_a_failure_in_the_middle_leaves_what_was_there(
     tiny_run: lab.LabRun,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    written: Path,
     place: str,
     failure: BaseException,
     old: bool,
 ) -> None:
     folder = tmp_path / "run"
     if old:
-        (folder / "tables").mkdir(parents=True)
-        (folder / "run.json").write_bytes(b"old\x00")
-        (folder / "tables" / "plan.csv").write_bytes(b"1")
+        shutil.copytree(written, folder)
     before = contents(tmp_path)
 
     def fail(*_: object) -> None:
@@ -325,9 +328,13 @@ def figures_of_another(folder: Path) -> Path:
 
 
 def figure_added_to_a_run(folder: Path) -> Path:
-    (folder / "run" / "figures").mkdir(parents=True)
-    (folder / "run" / "run.json").write_text("{}")
     (folder / "run" / "figures" / "my-own-photo.png").write_text("mine")
+    return folder / "run"
+
+
+def a_record_that_cannot_be_read(folder: Path) -> Path:
+    (folder / "run").mkdir()
+    (folder / "run" / "run.json").write_text("{}")
     return folder / "run"
 
 
@@ -383,7 +390,8 @@ def a_loop(folder: Path) -> Path:
         (foreign_file, r"holds thesis\.txt, which no run wrote; move it away"),
         (foreign_file_deep, "which no run wrote"),
         (figures_of_another, "which no run wrote"),
-        (figure_added_to_a_run, "which no run wrote"),
+        (figure_added_to_a_run, r"holds figures/my-own-photo\.png, which no run wrote"),
+        (a_record_that_cannot_be_read, "cannot be told from a run, because .*no format number"),
         (a_file, "it is not a folder"),
         (a_link, "it is not a folder"),
         (a_broken_link, "it is not a folder"),
@@ -399,6 +407,7 @@ def a_loop(folder: Path) -> Path:
 @pytest.mark.usefixtures("fast")
 def test_a_place_that_is_not_ours_is_refused_and_left_alone(
     tiny_run: lab.LabRun,
+    written: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     make: Callable[[Path], Path],
@@ -407,6 +416,8 @@ def test_a_place_that_is_not_ours_is_refused_and_left_alone(
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
+    if make is figure_added_to_a_run:
+        shutil.copytree(written, here / "run")
     place = make(here)
     before = contents(here), sorted(path.name for path in here.iterdir())
     with pytest.raises(OutputError, match=message):

@@ -91,7 +91,8 @@ COMMANDS = {
     r"\textbackslash{}": "\\", r"\&": "&", r"\%": "%", r"\$": "$", r"\#": "#", r"\_": "_",
     r"\{": "{", r"\}": "}", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^",
     r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|", r"\dots{}": "…",
-    r"$\varepsilon$": "ε", r"$\Delta$": "Δ", "$^2$": "²", r"$\times$": "×", r"$\pm$": "±",
+    r"$\varepsilon$": "ε", r"$\nu$": "ν", r"$^\circ$": "°",
+    r"$\Delta$": "Δ", "$^2$": "²", r"$\times$": "×", r"$\pm$": "±",
     "$-$": "−", r"$\infty$": "∞",
 }  # fmt: skip
 """What each command sets, by LaTeX's own manual."""

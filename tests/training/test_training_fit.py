@@ -164,7 +164,7 @@ def test_a_read_only_training_set_is_accepted() -> None:
 
 def test_whole_numbers_of_numpy_are_sizes_and_seeds() -> None:
     x, t = data(6)
-    one = fit(np.int64(2), np.int64(3), x, t, steps=1)[0]  # type: ignore[arg-type]
+    one = fit(np.int64(2), np.int64(3), x, t, steps=1)[0]
     assert one.spec == fit(2, 3, x, t, steps=1)[0].spec
 
 

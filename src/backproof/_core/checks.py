@@ -42,6 +42,23 @@ def open_unit(name: str, value: float) -> float:
     return number
 
 
+def rate(name: str, value: float) -> float:
+    """Return `value` as a ``float`` from 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If it is not, NaN included.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a number from 0 to 1, got {value!r}") from None
+    if not 0.0 <= number <= 1.0:
+        raise InputError(f"{name} must lie in [0, 1], got {number:g}")
+    return number
+
+
 def positive(name: str, value: float) -> float:
     """Return `value` as a finite ``float`` above 0.
 

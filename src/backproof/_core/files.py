@@ -56,28 +56,36 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     OutputError
         If nothing can be written there.
     """
-    new = _folder_beside(path)
+    missing = [parent for parent in path.parents if not parent.exists()]
     try:
-        yield new
-        _apply_umask(new, 0o777)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
+            yield new
+            _apply_umask(new, 0o777)
             _put_in_place(new, path)
-        except OSError as error:
-            raise _cannot_write(path, error) from error
+        finally:
+            # After an exchange the old folder stands here; after a failure, the unfinished one.
+            shutil.rmtree(new, ignore_errors=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
     finally:
-        # After an exchange the old folder stands here; after a failure, the unfinished new one.
-        shutil.rmtree(new, ignore_errors=True)
+        for parent in missing:  # the innermost first; those that hold something stay
+            with contextlib.suppress(OSError):
+                parent.rmdir()
 
 
 def check_writable(path: Path) -> None:
-    """Find out now, not after the work, that a folder at `path` could not be written."""
-    shutil.rmtree(_folder_beside(path), ignore_errors=True)
+    """Find out now, not after the work, that a folder at `path` could not be written.
 
-
-def _folder_beside(path: Path) -> Path:
+    Raises
+    ------
+    OutputError
+        If the nearest folder above it that exists is none, or cannot be written to.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        Path(tempfile.mkdtemp(dir=above, prefix=f".{path.name}.")).rmdir()
     except OSError as error:
         raise _cannot_write(path, error) from error
 

@@ -1,5 +1,6 @@
 """Numbers as people read them."""
 
+import re
 from math import floor, log10
 from typing import Literal
 
@@ -45,12 +46,13 @@ def with_margin(value: float, margin: float) -> str:
 
 def power_of_ten(text: str) -> tuple[str, int] | None:
     """Split ``1.234e-05`` into ``1.234`` and -5; return ``None`` for any other text."""
-    mantissa, mark, exponent = text.partition("e")
-    try:
-        float(mantissa)
-        return (mantissa, int(exponent)) if mark else None
-    except ValueError:
-        return None
+    match = re.fullmatch(r"(-?\d+(?:\.\d+)?)e([+-]?\d+)", text, re.ASCII)
+    return None if match is None else (match[1], int(match[2]))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 seed`` or ``2 seeds``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def ordinal(percentile: float) -> str:

@@ -26,8 +26,8 @@ class Provenance(Result):
     """Operating system and processor architecture."""
     threads: int
     """Threads that one tensor operation could use."""
-    created: str
-    """When the run began, ISO 8601 in UTC."""
+    created: datetime
+    """When the run began, in UTC."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock time of each stage, in seconds."""
 
@@ -40,5 +40,5 @@ def provenance(threads: int) -> Provenance:
         packages={name: metadata.version(name) for name in _PACKAGES},
         system=f"{sys.platform} {platform.machine()}",
         threads=threads,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=datetime.now(UTC).replace(microsecond=0),
     )

@@ -22,7 +22,8 @@ def check_seed(seed: SupportsIndex) -> int:
 
 def derive(seed: SupportsIndex, *names: str | int) -> int:
     """Return a new seed in [0, 2**48) for the stream `names` of `seed`."""
-    path = "/".join(str(part) for part in (check_seed(seed), *names))
+    # The text of a tuple keeps "a/b" apart from "a", "b", and 1 from "1".
+    path = repr((check_seed(seed), *names))
     digest = hashlib.sha256(path.encode()).digest()
     return int.from_bytes(digest[: _SEED_BITS // 8], "big")
 

@@ -1,6 +1,8 @@
 """The group of commands, and what every command does with an error."""
 
+import os
 import sys
+import traceback
 from typing import Any, NoReturn
 
 import click
@@ -10,10 +12,14 @@ from backproof._core.errors import BackproofError
 from backproof.cli.lab import lab
 from backproof.cli.report import report
 
+_UNUSABLE_INPUT = 2
 _INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
 @click.version_option(__version__, prog_name="backproof")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def commands(debug: bool) -> None:
@@ -27,20 +33,43 @@ commands.add_command(report)
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 ok, 1 a check found something, 2 unusable input."""
     words = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in words
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ε must not end a run
     try:
-        code: Any = commands.main(words, prog_name="backproof", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(_INTERRUPTED)
-    except BackproofError as error:
-        if debug:
-            raise
-        click.echo(f"backproof: {error}", err=True)
-        sys.exit(2)
+        code = _run(words)
+        sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
+        # The reader has all that it wanted; Python must not flush into the closed pipe either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    # Not through click's own main, which prints errors on several lines and ends with exit code 1
+    # where the output is closed.
+    try:
+        with commands.make_context("backproof", list(words)) as context:
+            code: Any = commands.invoke(context)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return _UNUSABLE_INPUT
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx is not None else "backproof"
+        click.echo(f"backproof: {error.format_message()} See {path} --help.", err=True)
+        return _UNUSABLE_INPUT
+    except click.ClickException as error:
+        click.echo(f"backproof: {error.format_message()}", err=True)
+        return _UNUSABLE_INPUT
+    except BackproofError as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        else:
+            click.echo(f"backproof: {error}", err=True)
+        return _UNUSABLE_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return code if isinstance(code, int) else 0

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from backproof._core.errors import InputError
+from backproof._core.files import write_text
 from backproof.cli.progress import shown_progress
 
 
@@ -17,11 +19,12 @@ from backproof.cli.progress import shown_progress
 def report(run_json: Path, out: Path | None) -> None:
     """Render the report of a run again, computing nothing."""
     from backproof import lab  # imports PyTorch: not for --help
-    from backproof._core.files import write_text
     from backproof.lab.output import REPORT_FILE, report_html
 
     run = lab.load(run_json)
     target = run_json.with_name(REPORT_FILE) if out is None else out
+    if target.resolve() == run_json.resolve():
+        raise InputError(f"--out is the record {run_json} itself; name another file")
     with shown_progress() as progress:
         write_text(target, report_html(run, progress))
     click.echo(f"Report: {target}")

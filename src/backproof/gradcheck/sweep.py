@@ -94,6 +94,8 @@ def sweep(
         raise InputError(f"steps must be distinct and at least {FEWEST_STEPS}, got {ladder}")
     checked = target(function, inputs, loss, dtype)
     gradients = checked.gradient()
+    dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in checked.point.values()}
+    dtype_names = ", ".join(sorted(dtypes))
     total = count * len(checked.point)
     curves: list[Curve] = []
     for name, tensor in checked.point.items():
@@ -107,7 +109,7 @@ def sweep(
                     f"the slope along {name} is not finite at the step {first:g}: expected a "
                     "function that is finite around the point; use smaller steps"
                 )
-            progress("gradient sweep", len(curves) * count + number + 1, total)
+            progress(f"gradient sweep, {dtype_names}", len(curves) * count + number + 1, total)
         differences = tuple(np.sqrt(squares / count).tolist())
         curves.append(
             Curve(
@@ -117,9 +119,8 @@ def sweep(
                 law=error_law(ladder, differences),
             )
         )
-    dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in checked.point.values()}
     return Sweep(
-        dtype=", ".join(sorted(dtypes)),
+        dtype=dtype_names,
         steps=tuple(ladder),
         directions=count,
         curves=tuple(curves),

@@ -50,12 +50,12 @@ def _gradient(stage: GradientStage) -> list[Comparison]:
 
 
 def _plan(stage: TestErrorStage) -> list[Comparison]:
-    ours = stage.plans[0].examples
+    ours = float(stage.plans[0].examples)
     return [
         Comparison(
             quantity="planned m (Hoeffding)",
             unit="integer",
-            published=published.PLANNED_EXAMPLES,
+            published=float(published.PLANNED_EXAMPLES),
             ours=ours,
             low=ours,
             high=ours,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from backproof._core.numbers import ordinal
+from backproof._core.numbers import counted, ordinal
 from backproof.lab import tables
 from backproof.lab.pictures import boundary_name
 from backproof.lab.record import LabRun
@@ -40,7 +40,8 @@ def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
         title="Backproof lab report",
         subtitle=(
             f"{networks} networks, sizes {', '.join(map(str, config.hidden))}, "
-            f"{config.seeds} seeds each; run of {_minute(origin.created)} with seed {config.seed}."
+            f"{counted(config.seeds, 'seed')} each; run of {_minute(origin.created)} with seed "
+            f"{config.seed}."
         ),
         sections=(
             _found(run, svgs),
@@ -53,8 +54,8 @@ def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
     )
 
 
-def _minute(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M} UTC"
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _found(run: LabRun, svgs: Mapping[str, str]) -> Section:

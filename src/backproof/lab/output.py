@@ -29,21 +29,23 @@ def check_output(folder: Path) -> None:
         If it is a file, the current folder or one above it, holds anything that is not from a
         run of the lab, or cannot be written.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise OutputError(f"cannot write {folder}: it is not a folder; choose another place")
-    if Path.cwd().is_relative_to(folder.resolve()):
-        raise OutputError(
-            f"cannot write {folder}: it is the current folder or one above it, and a run replaces "
-            "its folder whole; name a folder inside it"
-        )
-    if folder.exists():
-        foreign = _not_from_a_run(folder)
-        if foreign:
+    try:
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise OutputError(f"cannot write {folder}: it is not a folder; choose another place")
+        if Path.cwd().is_relative_to(folder.resolve()):
             raise OutputError(
-                f"cannot write {folder}: a run replaces its folder whole, and this one holds "
-                f"{foreign[0]}{' and more' if len(foreign) > 1 else ''}, which no run wrote; move "
-                "it away or choose another place"
+                f"cannot write {folder}: it is the current folder or one above it, and a run "
+                "replaces its folder whole; name a folder inside it"
             )
+        foreign = _not_from_a_run(folder)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        raise OutputError(f"cannot write {folder}: {error}; choose another place") from error
+    if foreign:
+        raise OutputError(
+            f"cannot write {folder}: a run replaces its folder whole, and this one holds "
+            f"{foreign[0]}{' and more' if len(foreign) > 1 else ''}, which no run wrote; move it "
+            "away or choose another place"
+        )
     check_writable(folder)
 
 
@@ -65,8 +67,8 @@ def write(run: LabRun, folder: Path, progress: Progress = silent) -> None:
             (new / _TABLES / f"{table.name}.csv").write_text(to_csv(table), encoding="utf-8")
             (new / _TABLES / f"{table.name}.tex").write_text(to_latex(table), encoding="utf-8")
         (new / REPORT_FILE).write_text(render_html(report), encoding="utf-8")
-        # What was written may have come into the way of something written meanwhile.
-        if folder.exists() and _not_from_a_run(folder):
+        # The work took a while: something else may stand in the old folder now.
+        if _not_from_a_run(folder):
             raise OutputError(f"cannot write {folder}: other files have appeared in it meanwhile")
 
 
@@ -95,7 +97,7 @@ def load(path: Path) -> LabRun:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     try:
         data: Any = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"{path} is not a whole run.json: {error}; run backproof lab again"
         ) from error
@@ -123,15 +125,29 @@ def _write_figures(run: LabRun, folder: Path, progress: Progress) -> dict[str, s
 
 
 def _not_from_a_run(folder: Path) -> list[str]:
-    """Return the relative paths of what no run of the lab wrote."""
-    foreign = []
-    for path in sorted(folder.rglob("*")):
-        place = path.relative_to(folder)
-        known = (
-            place.as_posix() in (RUN_FILE, REPORT_FILE, _FIGURES, _TABLES)
-            or (place.parent.as_posix() == _FIGURES and path.suffix[1:] in plots.FORMATS)
-            or (place.parent.as_posix() == _TABLES and path.suffix[1:] in _TABLE_SUFFIXES)
-        )
-        if not known:
-            foreign.append(place.as_posix())
-    return foreign
+    """Return the files in `folder` that the run whose record it holds, if any, did not write."""
+    found = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    if RUN_FILE not in found:
+        return sorted(found)
+    try:
+        return sorted(found - _written_by(load(folder / RUN_FILE)))
+    except InputError as error:
+        raise OutputError(
+            f"cannot write {folder}: what it holds cannot be told from a run, because {error}; "
+            "move it away or choose another place"
+        ) from error
+
+
+def _written_by(run: LabRun) -> set[str]:
+    """Return the relative paths of the files that `write` makes of a run."""
+    figures = [name for name, _ in pictures(run)]
+    tables = [table.name for table in document(run, dict.fromkeys(figures, "")).tables()]
+    return {
+        *(RUN_FILE, REPORT_FILE),
+        *(f"{_FIGURES}/{name}.{suffix}" for name in figures for suffix in plots.FORMATS),
+        *(f"{_TABLES}/{name}.{suffix}" for name in tables for suffix in _TABLE_SUFFIXES),
+    }

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from backproof import plots
+from backproof._core.numbers import counted
 from backproof.lab import published
 from backproof.lab.record import BoundaryPicture, LabRun
 
@@ -54,7 +55,7 @@ def _losses(run: LabRun) -> plots.Figure:
         )
         for band in run.training.losses
     ]
-    return plots.losses(curves, f"band from 10 % to 90 % of {run.config.seeds} seeds")
+    return plots.losses(curves, f"band from 10 % to 90 % of {counted(run.config.seeds, 'seed')}")
 
 
 def _seeds(run: LabRun) -> plots.Figure:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from backproof._core.errors import InputError
 from backproof._core.provenance import Provenance
 from backproof._core.results import Result
 from backproof.datasets import ClassErrors
@@ -243,8 +244,50 @@ class LabRun(Result):
     claims: tuple[Claim, ...]
     """The published report's claims."""
 
+    def __post_init__(self) -> None:
+        sizes = self.config.hidden
+        members = [size for size in sizes for _ in range(self.config.seeds)]
+        consistent = (
+            sizes
+            and self.config.seeds > 0
+            and members == [row.hidden for row in self.training.networks]
+            and sizes == tuple(band.hidden for band in self.training.losses)
+            and sizes == tuple(size.hidden for size in self.test_error.sizes)
+            and sizes == tuple(stage.hidden for stage in self.test_error.sampling)
+            and all(_whole(stage) for stage in self.test_error.sampling)
+            and len(self.training.points) == len(self.training.labels) > 0
+            and all(
+                len(picture.predicted) == len(self.training.labels)
+                for picture in self.training.pictures
+            )
+            and self.test_error.plans
+            and self.gradient.sweeps
+            and all(_even(sweep) for sweep in self.gradient.sweeps)
+        )
+        if not consistent:
+            raise InputError("its parts do not belong together")
+
     def __str__(self) -> str:
         return "\n".join(
             f"{'held' if claim.held else 'did not hold'}: {claim.claim} {claim.text}"
             for claim in self.claims
         )
+
+
+def _whole(stage: SamplingStage) -> bool:
+    """Whether its histograms have an entry for every number of errors, and count something."""
+    histograms = (stage.simulated, stage.law, stage.bootstrap)
+    return (
+        stage.examples > 0
+        and all(len(histogram) == stage.examples + 1 for histogram in histograms)
+        and all(sum(histogram) > 0 for histogram in histograms)
+        and any(interval.method == "hoeffding" for interval in stage.intervals)
+        and len(stage.intervals) == len(stage.coverages)
+    )
+
+
+def _even(sweep: Sweep) -> bool:
+    """Whether it has curves, each with a difference for every step."""
+    return bool(sweep.steps and sweep.curves) and all(
+        len(curve.differences) == len(sweep.steps) for curve in sweep.curves
+    )

@@ -4,7 +4,7 @@ from itertools import groupby
 
 import numpy as np
 
-from backproof._core.numbers import Style, Value, step_name
+from backproof._core.numbers import Style, Value, counted, step_name
 from backproof.gradcheck import Sweep
 from backproof.lab import published
 from backproof.lab.record import LabRun, SamplingStage
@@ -24,7 +24,8 @@ def comparison_table(run: LabRun) -> Table:
     return Table(
         name="published-beside-ours",
         caption=(
-            f"Published numbers beside ours over {run.config.seeds} seeds. Gradient: absolute "
+            f"Published numbers beside ours over {counted(run.config.seeds, 'seed')}. "
+            "Gradient: absolute "
             "difference of numeric and backpropagated slope. Gap: test minus training error. "
             "Percentile: percentage of our seeds below the published number."
         ),
@@ -192,7 +193,7 @@ def boundary_table(run: LabRun) -> Table:
         name="boundaries",
         caption=(
             f"Smoothness of the boundaries inside [−{bayes.window:g}, {bayes.window:g}]², over "
-            f"{run.config.seeds} seeds: total turning, sharpest bend, connected pieces."
+            f"{counted(run.config.seeds, 'seed')}: total turning, sharpest bend, connected pieces."
         ),
         columns=(
             Column(header="predictor"),

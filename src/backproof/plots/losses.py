@@ -50,5 +50,5 @@ def losses(curves: Sequence[LossCurve], band: str) -> Figure:
     )
     ax.margins(x=0.01)
     style.decades(ax.yaxis)
-    style.legend_below(figure, ax, columns=4)
+    style.legend_below(figure, [ax], columns=4)
     return figure

@@ -51,13 +51,8 @@ def sampling(panels: Sequence[SamplingPanel]) -> Figure:
     for ax, panel in zip(axes.flat, panels, strict=False):
         _panel(ax, panel)
         ax.set_xlim(0, right)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
-    for ax in axes[-1]:
-        ax.set_xlabel("test error (%)")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("share of test sets (%)")
-    style.legend_below(figure, axes.flat[0], columns=2)
+    style.label_outer(axes, len(panels), "test error (%)", "share of test sets (%)")
+    style.legend_below(figure, axes.flat, columns=2)
     return figure
 
 

@@ -58,5 +58,5 @@ def seed_errors(sizes: Sequence[SeedErrors], bayes_error: float) -> Figure:
     )
     ax.set_ylim(bottom=0)
     ax.grid(visible=False, axis="x")
-    style.legend_below(figure, ax, columns=4)
+    style.legend_below(figure, [ax], columns=4)
     return figure

@@ -2,12 +2,13 @@
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from math import log10
 from pathlib import Path
 from typing import Any, ParamSpec
 
-import matplotlib as mpl
+from matplotlib import style as mpl_style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -58,7 +59,7 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
     @functools.wraps(draw)
     def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
-        with mpl.rc_context(_RC):
+        with _style():
             return draw(*args, **kwargs)
 
     return drawn
@@ -81,19 +82,37 @@ def _power(value: float) -> str:
     return "10" + f"{log10(value):.0f}".translate(_SUPERSCRIPT)
 
 
-def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
-    """Put the legend of `axes` under the figure, where it covers nothing."""
-    handles, labels = axes.get_legend_handles_labels()
+def label_outer(axes: Any, panels: int, x: str, y: str) -> None:
+    """Label the lowest panel of each column and the first of each row; hide unused axes."""
+    columns = axes.shape[1]
+    for number, ax in enumerate(axes.flat):
+        ax.set_visible(number < panels)
+        if number < panels <= number + columns:
+            ax.set_xlabel(x)
+        if number % columns == 0:
+            ax.set_ylabel(y)
+
+
+def legend_below(figure: Figure, panels: Iterable[Axes], columns: int) -> None:
+    """Put one legend for all panels under the figure, where it covers nothing."""
+    entries: dict[str, Any] = {}
+    for ax in panels:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=8,
+        frameon=False,
     )
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write `figure` to `folder` in every one of `FORMATS`; the same figure, the same bytes."""
-    with mpl.rc_context(_RC):
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once, not again for every format
+    with _style():
+        _lay_out(figure)
         for suffix in FORMATS:
             figure.savefig(
                 folder / f"{name}.{suffix}", format=suffix, dpi=200, metadata=_undated(suffix)
@@ -102,10 +121,22 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 
 def svg(figure: Figure) -> str:
     """Return `figure` as the text of an SVG file."""
-    with mpl.rc_context(_RC):
+    with _style():
+        _lay_out(figure)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=_undated("svg"))
     return buffer.getvalue()
+
+
+def _style() -> AbstractContextManager[None]:
+    """Start from matplotlib's defaults: a user's own settings have no say in these figures."""
+    return mpl_style.context(["default", _RC])
+
+
+def _lay_out(figure: Figure) -> None:
+    # Once, not again for every format, and so the same in each.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def _undated(suffix: str) -> dict[str, None]:

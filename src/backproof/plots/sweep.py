@@ -41,24 +41,22 @@ def sweep(sweeps: Sequence[Sweep], published: Sequence[PublishedDifference] = ()
     figure, axes = style.new_figure(7.2, 2.75 * rows + 0.6, rows, columns)
     for ax, curve in zip(axes.flat, curves, strict=False):
         _panel(ax, sweeps, curve, [mark for mark in published if mark.tensor == curve.tensor])
-    for ax in axes.flat[len(curves) :]:
-        ax.set_visible(False)
-    for ax in axes[-1]:
-        ax.set_xlabel("step ε along a unit direction")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("|numeric − backprop|")
-    style.legend_below(figure, axes.flat[0], columns=3)
+    style.label_outer(axes, len(curves), "step ε along a unit direction", "|numeric − backprop|")
+    style.legend_below(figure, axes.flat, columns=3)
     return figure
 
 
 def _panel(
     ax: Axes, sweeps: Sequence[Sweep], first: Curve, marks: Sequence[PublishedDifference]
 ) -> None:
+    ax.set(xscale="log", yscale="log")
     for number, one in enumerate(sweeps):
         curve = next(curve for curve in one.curves if curve.tensor == first.tensor)
-        ax.loglog(
+        differences = np.array(curve.differences)
+        differences[differences == 0] = np.nan  # no place on a logarithmic axis
+        ax.plot(
             one.steps,
-            curve.differences,
+            differences,
             marker=style.SERIES_MARKERS[number],
             markersize=3,
             linewidth=0.9,
@@ -66,17 +64,17 @@ def _panel(
             label=one.dtype,
         )
     _guides(ax, np.array(sweeps[0].steps), first)
-    ax.plot(
-        [mark.step for mark in marks],
-        [mark.difference for mark in marks],
-        "^",
-        markersize=7,
-        color=style.PUBLISHED,
-        markeredgecolor="black",
-        markeredgewidth=0.5,
-        label="published",
-        linestyle="none",
-    )
+    if marks:
+        ax.plot(
+            [mark.step for mark in marks],
+            [mark.difference for mark in marks],
+            "^",
+            markersize=7,
+            color=style.PUBLISHED,
+            markeredgecolor="black",
+            markeredgewidth=0.5,
+            label="published",
+        )
     law = first.law
     order = (
         "order not measurable"
@@ -86,6 +84,9 @@ def _panel(
     shape = "×".join(map(str, first.shape)) or "scalar"
     ax.set_title(f"{first.tensor} ({shape}), {sweeps[0].dtype}: {order}")
     positive = [d for one in sweeps for curve in one.curves for d in curve.differences if d > 0]
+    if not positive:
+        ax.text(0.5, 0.5, "no difference at any step", transform=ax.transAxes, ha="center")
+        positive = [1e-16, 1.0]
     ax.set_ylim(min(positive) / 5, max(positive) * 5)
     style.decades(ax.xaxis)
     style.decades(ax.yaxis)

@@ -22,6 +22,8 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "ε": r"$\varepsilon$",
+    "ν": r"$\nu$",
+    "°": r"$^\circ$",
     "Δ": r"$\Delta$",
     "²": r"$^2$",
     "×": r"$\times$",
@@ -41,7 +43,8 @@ def to_csv(table: Table) -> str:
     header with %, so the header loses its unit.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # All text is quoted: a bare carriage return in it would otherwise end the row for some readers.
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(
         column.header.replace(" (%)", "") if column.style == "percent" else column.header
         for column in table.columns
@@ -62,7 +65,7 @@ def to_latex(table: Table) -> str:
         r"    \toprule",
         _latex_row([escape_latex(column.header) for column in table.columns]),
         r"    \midrule",
-        *(_latex_row([_latex_cell(cell) for cell in row]) for row in table.shown_rows()),
+        *(_latex_row(_latex_cells(table, row)) for row in table.shown_rows()),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",
@@ -75,10 +78,17 @@ def escape_latex(text: str) -> str:
     return _SPECIAL.sub(lambda match: _LATEX[match.group()], text)
 
 
-def _latex_cell(text: str) -> str:
-    power = power_of_ten(text)
-    return escape_latex(text) if power is None else f"${power[0]}\\times10^{{{power[1]}}}$"
+def _latex_cells(table: Table, row: list[str]) -> list[str]:
+    cells = []
+    for column, text in zip(table.columns, row, strict=True):
+        power = power_of_ten(text) if column.numeric else None
+        cells.append(
+            escape_latex(text) if power is None else f"${power[0]}\\times10^{{{power[1]}}}$"
+        )
+    return cells
 
 
 def _latex_row(cells: list[str]) -> str:
-    return f"    {' & '.join(cells)} \\\\"
+    # A row that begins with [ or * would be read as an argument of the line break above it.
+    first = "{}" if cells[0].startswith(("[", "*")) else ""
+    return f"    {first}{' & '.join(cells)} \\\\"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backproof._core.checks import whole_number
+from backproof._core.checks import rate, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof.risk.interval import Interval, interval, interval_bounds
@@ -72,8 +72,7 @@ def coverage(
         If an argument is out of range.
     """
     examples = whole_number("examples", examples, at_least=1)
-    if not 0 <= error <= 1:
-        raise InputError(f"error must lie in [0, 1], got {error!r}")
+    error = rate("error", error)
     if law is not None and law.examples != examples:
         raise InputError(f"the law is about {law.examples} examples, not {examples}")
     probabilities = binomial_probabilities(examples, error) if law is None else law.probabilities

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backproof._core.errors import InputError
+from backproof._core.checks import rate
 from backproof._core.results import Result
 from backproof.risk.interval import Interval
 
@@ -42,9 +42,7 @@ def gap(training_error: float, test: Interval) -> Gap:
     InputError
         If `training_error` is out of range.
     """
-    known = float(training_error)
-    if not 0 <= known <= 1:
-        raise InputError(f"training_error must lie in [0, 1], got {training_error!r}")
+    known = rate("training_error", training_error)
     return Gap(
         estimate=test.estimate - known,
         lower=test.lower - known,

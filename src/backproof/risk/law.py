@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, betaln, xlog1py, xlogy
 
-from backproof._core.checks import whole_number
+from backproof._core.checks import rate, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 
@@ -62,18 +62,16 @@ def sampling_law(error_rates: Sequence[float], counts: Sequence[int]) -> Samplin
     InputError
         If an argument is out of range or the lengths differ.
     """
-    rates = [float(rate) for rate in error_rates]
+    rates = [rate("an error rate", value) for value in error_rates]
     sizes = [whole_number("counts", count, at_least=0) for count in counts]
     if len(rates) != len(sizes) or sum(sizes) == 0:
         raise InputError(
             f"expected one count for each of {len(rates)} error rates, and at least one example; "
             f"got {sizes}"
         )
-    if not all(0 <= rate <= 1 for rate in rates):
-        raise InputError(f"error rates must lie in [0, 1], got {rates}")
     law = np.ones(1)
-    for rate, size in zip(rates, sizes, strict=True):
-        law = np.convolve(law, binomial_probabilities(size, rate))
+    for error, size in zip(rates, sizes, strict=True):
+        law = np.convolve(law, binomial_probabilities(size, error))
     return SamplingLaw(probabilities=tuple(law.tolist()))
 
 
