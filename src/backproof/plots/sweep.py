@@ -49,7 +49,11 @@ def sweep(sweeps: Sequence[Sweep], published: Sequence[PublishedDifference] = ()
 def _panel(
     ax: Axes, sweeps: Sequence[Sweep], first: Curve, marks: Sequence[PublishedDifference]
 ) -> None:
-    ax.set(xscale="log", yscale="log")
+    positive = [d for one in sweeps for curve in one.curves for d in curve.differences if d > 0]
+    if not positive:
+        ax.text(0.5, 0.5, "no difference at any step", transform=ax.transAxes, ha="center")
+        positive = [1e-16, 1.0]
+    ax.set(xscale="log", yscale="log", ylim=(min(positive) / 5, max(positive) * 5))
     for number, one in enumerate(sweeps):
         curve = next(curve for curve in one.curves if curve.tensor == first.tensor)
         differences = np.array(curve.differences)
@@ -83,11 +87,6 @@ def _panel(
     )
     shape = "×".join(map(str, first.shape)) or "scalar"
     ax.set_title(f"{first.tensor} ({shape}), {sweeps[0].dtype}: {order}")
-    positive = [d for one in sweeps for curve in one.curves for d in curve.differences if d > 0]
-    if not positive:
-        ax.text(0.5, 0.5, "no difference at any step", transform=ax.transAxes, ha="center")
-        positive = [1e-16, 1.0]
-    ax.set_ylim(min(positive) / 5, max(positive) * 5)
     style.decades(ax.xaxis)
     style.decades(ax.yaxis)
 

@@ -99,11 +99,13 @@ class FFModel(nn.Module):
             # PyTorch on a CPU, several times faster than tanh itself.
             weights, shifts, outer = 2 * self.W1.T, 2 * self.b1[:, None], 2 * self.w
             offset = self.b - self.w.sum()
+            memory = scores.new_empty(self.hidden * min(rows, len(points)))
             for start in range(0, len(points), rows):
-                block = slice(start, start + rows)
+                block = points[start : start + rows]
+                activation = memory[: self.hidden * len(block)].view(self.hidden, len(block))
                 # h hidden, n sample: (h,d) @ (d,n) + (h,1) -> (h,n); long rows even where h is 5
-                activation = torch.addmm(shifts, weights, points[block].T).sigmoid_()
-                scores[block] = torch.mv(activation.T, outer).add_(offset)
+                torch.addmm(shifts, weights, block.T, out=activation).sigmoid_()
+                torch.mv(activation.T, outer, out=scores[start : start + rows]).add_(offset)
         return scores
 
     def classify(self, x: ArrayLike | Tensor) -> Tensor:
