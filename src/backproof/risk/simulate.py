@@ -75,7 +75,10 @@ def simulate_errors(
     def count(first: int) -> int:
         block = slice(first, min(first + at_once, total))
         width = block.stop - first
-        x, t = sample(width * m, seeds.derive(seed, "risk.simulate_errors", m, first))
+        # A whole chunk even where fewer sets are left: the first sets are then the same ones
+        # however many follow.
+        x, t = sample(at_once * m, seeds.derive(seed, "risk.simulate_errors", m, first))
+        x, t = x[: width * m], t[: width * m]
         for row, classify in enumerate(classifiers):
             labels = np.asarray(classify(x))
             if labels.shape != t.shape:
