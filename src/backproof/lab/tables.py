@@ -241,12 +241,12 @@ def certainty_table(run: LabRun) -> Table:
                 Column(header=f"{name} (%)", style="percent", digits=digits)
                 for name, digits in (
                     ("test error", 4),
-                    ("from", 2),
-                    ("to", 2),
+                    ("error from", 2),
+                    ("error to", 2),
                     ("training error", 1),
                     ("gap", 4),
-                    ("from", 2),
-                    ("to", 2),
+                    ("gap from", 2),
+                    ("gap to", 2),
                     ("true error", 4),
                 )
             ),
