@@ -1,6 +1,7 @@
 """Checks of arguments that several jobs share."""
 
 import operator
+from collections.abc import Callable
 from typing import SupportsIndex
 
 from backproof._core.errors import InputError
@@ -26,51 +27,25 @@ def whole_number(name: str, value: SupportsIndex, *, at_least: int) -> int:
 
 
 def open_unit(name: str, value: float) -> float:
-    """Return `value` as a ``float`` strictly between 0 and 1.
-
-    Raises
-    ------
-    InputError
-        If it is not, NaN included.
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be a number between 0 and 1, got {value!r}") from None
-    if not 0.0 < number < 1.0:
-        raise InputError(f"{name} must lie strictly between 0 and 1, got {number:g}")
-    return number
+    """Return `value` as a ``float`` strictly between 0 and 1; `InputError` if it is not."""
+    return _number(name, value, lambda x: 0.0 < x < 1.0, "lie strictly between 0 and 1")
 
 
 def rate(name: str, value: float) -> float:
-    """Return `value` as a ``float`` from 0 to 1.
-
-    Raises
-    ------
-    InputError
-        If it is not, NaN included.
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be a number from 0 to 1, got {value!r}") from None
-    if not 0.0 <= number <= 1.0:
-        raise InputError(f"{name} must lie in [0, 1], got {number:g}")
-    return number
+    """Return `value` as a ``float`` from 0 to 1; `InputError` if it is not."""
+    return _number(name, value, lambda x: 0.0 <= x <= 1.0, "lie in [0, 1]")
 
 
 def positive(name: str, value: float) -> float:
-    """Return `value` as a finite ``float`` above 0.
+    """Return `value` as a finite ``float`` above 0; `InputError` if it is not."""
+    return _number(name, value, lambda x: 0.0 < x < float("inf"), "be finite and above 0")
 
-    Raises
-    ------
-    InputError
-        If it is not, NaN and infinity included.
-    """
+
+def _number(name: str, value: float, fits: Callable[[float], bool], condition: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be a number above 0, got {value!r}") from None
-    if not 0.0 < number < float("inf"):
-        raise InputError(f"{name} must be finite and above 0, got {number:g}")
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{name} must be a number and {condition}, got {value!r}") from None
+    if not fits(number):  # NaN fits nothing
+        raise InputError(f"{name} must {condition}, got {number:g}")
     return number

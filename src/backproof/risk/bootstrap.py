@@ -7,8 +7,8 @@ import numpy as np
 
 from backproof._core import seeds
 from backproof._core.checks import whole_number
-from backproof._core.errors import InputError
 from backproof._core.results import Result
+from backproof.risk.counts import checked_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +62,7 @@ def bootstrap(
     InputError
         If an argument is out of range.
     """
-    m = whole_number("examples", examples, at_least=1)
-    k = whole_number("errors", errors, at_least=0)
-    if k > m:
-        raise InputError(f"errors must be at most the number of examples {m}, got {k}")
+    k, m = checked_counts(errors, examples)
     count = whole_number("replicates", replicates, at_least=1)
     draws = seeds.generator(seed, "risk.bootstrap").binomial(m, k / m, size=count)
     return Bootstrap(

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from backproof._core.checks import open_unit, whole_number
+from backproof._core.checks import open_unit
 from backproof._core.errors import InputError
 from backproof._core.results import Result
+from backproof.risk.counts import checked_counts
 from backproof.risk.law import binomial_quantile
 
 Side = Literal["two-sided", "upper", "lower"]
@@ -138,10 +139,7 @@ def interval(
     InputError
         If an argument is out of range.
     """
-    m = whole_number("examples", examples, at_least=1)
-    k = whole_number("errors", errors, at_least=0)
-    if k > m:
-        raise InputError(f"errors must be at most the number of examples {m}, got {k}")
+    k, m = checked_counts(errors, examples)
     lower, upper = interval_bounds(np.array([k]), m, confidence, method, side)
     row = METHODS[method]
     return Interval(

@@ -1,0 +1,26 @@
+"""The tables of a run: raw values in named columns."""
+
+from backproof.lab.tables.certainty import (
+    certainty_table,
+    coverage_table,
+    one_set_table,
+    plan_table,
+)
+from backproof.lab.tables.comparison import comparison_table
+from backproof.lab.tables.gradient import check_table, law_table, sweep_table
+from backproof.lab.tables.tape import observation_table
+from backproof.lab.tables.training import boundary_table, seeds_table
+
+__all__ = [
+    "boundary_table",
+    "certainty_table",
+    "check_table",
+    "comparison_table",
+    "coverage_table",
+    "law_table",
+    "observation_table",
+    "one_set_table",
+    "plan_table",
+    "seeds_table",
+    "sweep_table",
+]
