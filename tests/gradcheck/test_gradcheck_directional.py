@@ -1,6 +1,8 @@
 """The central difference along a random direction, against one in NumPy."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,3 +189,11 @@ def test_json_gives_the_difference_back() -> None:
 def test_the_text_names_tensor_and_step() -> None:
     one = Difference(tensor="w", shape=(3,), step=1e-3, numeric=1.5, claimed=1.0)
     assert str(one) == "w at ε = 1e-03: 5.000e-01"
+
+
+@pytest.mark.parametrize("setting", [torch.no_grad, torch.inference_mode])
+def test_a_caller_without_gradients_gets_the_same_difference(setting: Callable[[], Any]) -> None:
+    x = torch.tensor([0.3, -1.2], dtype=torch.float64)
+    expected = directional(lambda a: a.sin().sum(), x, step=1e-3)
+    with setting():
+        assert directional(lambda a: a.sin().sum(), x.clone(), step=1e-3) == expected

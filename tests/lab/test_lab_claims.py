@@ -147,13 +147,35 @@ def test_the_claim_on_the_bootstrap_counts_the_sets(tiny_run: lab.LabRun) -> Non
         tiny_run.test_error, sampling=(at(first, 0.25, 0.001), at(second, 0.5, -0.002))
     )
     text = judge(tiny_run.gradient, tiny_run.training, errors)[UNDERESTIMATES].text
-    assert "for 2 of the 2 predictors" in text
+    assert "for 2 of 2 predictors" in text
     assert "40 simulated test sets 25.0% to 50.0%" in text
     assert "0.2000%" in text
 
 
+PUBLISHED = lab.LabConfig()
+"""The published setting, under which everything is compared whose size was run."""
+
+
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        ({"steps": 30}, {"gradient", "planned"}),
+        ({"learning_rate": 0.2}, {"gradient", "planned"}),
+        ({"training_points": 20}, {"planned"}),
+        ({"margin": 0.05}, {"gradient"}),
+    ],
+)
+@pytest.mark.usefixtures("tiny_published")
+def test_what_was_run_in_another_setting_is_not_compared(
+    tiny_run: lab.LabRun, change: dict[str, float], kinds: set[str]
+) -> None:
+    config = dataclasses.replace(PUBLISHED, **change)  # type: ignore[arg-type]
+    found = compare(config, tiny_run.gradient, tiny_run.training, tiny_run.test_error)
+    assert {one.quantity.split()[0] for one in found} == kinds
+
+
 def quantities(run: lab.LabRun) -> list[str]:
-    return [one.quantity for one in compare(run.gradient, run.training, run.test_error)]
+    return [one.quantity for one in compare(PUBLISHED, run.gradient, run.training, run.test_error)]
 
 
 def test_sizes_that_were_not_run_are_not_compared(tiny_run: lab.LabRun) -> None:
@@ -175,7 +197,7 @@ def test_a_comparison_states_the_spread_of_our_seeds(
     tiny_run: lab.LabRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published, "TEST_ERRORS", {3: 0.0})
-    one = compare(tiny_run.gradient, tiny_run.training, tiny_run.test_error)[1]
+    one = compare(PUBLISHED, tiny_run.gradient, tiny_run.training, tiny_run.test_error)[1]
     ours = [row.test_error for row in tiny_run.training.networks if row.hidden == 3]
     assert (one.low, one.high) == (min(ours), max(ours))
     assert one.ours == pytest.approx(sum(ours) / 2)
@@ -216,9 +238,9 @@ def test_published_numbers_enter_nothing_but_the_comparisons(
 def test_of_a_comparison_only_published_and_percentile_follow_them(
     tiny_run: lab.LabRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = compare(tiny_run.gradient, tiny_run.training, tiny_run.test_error)
+    before = compare(PUBLISHED, tiny_run.gradient, tiny_run.training, tiny_run.test_error)
     doctor(monkeypatch)
-    after = compare(tiny_run.gradient, tiny_run.training, tiny_run.test_error)
+    after = compare(PUBLISHED, tiny_run.gradient, tiny_run.training, tiny_run.test_error)
     assert len(before) == 15
     for old, new in zip(before, after, strict=True):
         assert old.published != new.published

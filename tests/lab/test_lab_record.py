@@ -114,7 +114,7 @@ Options = dict[str, object]
         ({"hidden": (0,)}, "a hidden size must be at least 1, got 0"),
         ({"hidden": (5, -3)}, "a hidden size must be at least 1, got -3"),
         ({"hidden": ()}, "hidden sizes must be distinct and at least one"),
-        ({"hidden": (5, 10, 5)}, r"distinct and at least one, got \[5, 10, 5\]"),
+        ({"hidden": (5, 10, 5)}, r"distinct and at least one, got \[5, 5, 10\]"),
         ({"hidden": (5.0,)}, "a hidden size must be a whole number"),
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
         ({"seeds": "2"}, "seeds must be a whole number of at least 1, got '2'"),
@@ -152,5 +152,5 @@ def test_the_planned_test_set_is_used_whole(tiny_run: lab.LabRun) -> None:
 
 
 def test_comparing_again_gives_the_comparisons_of_the_record(tiny_run: lab.LabRun) -> None:
-    again = compare(tiny_run.gradient, tiny_run.training, tiny_run.test_error)
+    again = compare(tiny_run.config, tiny_run.gradient, tiny_run.training, tiny_run.test_error)
     assert again == tiny_run.comparisons

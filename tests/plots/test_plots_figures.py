@@ -32,7 +32,7 @@ def v_shaped(dtype: str, tensors: tuple[str, ...], rounding: float) -> Sweep:
         differences = tuple((0.1 * steps**2 + rounding / steps).tolist())
         law = error_law(STEPS, differences)
         curves.append(Curve(tensor=tensor, shape=(2, 500), differences=differences, law=law))
-    return Sweep(dtype=dtype, steps=STEPS, directions=8, curves=tuple(curves))
+    return Sweep(dtype=dtype, steps=STEPS, directions=8, seed=0, curves=tuple(curves))
 
 
 DOUBLE = v_shaped("float64", ("W1", "b1", "w", "b"), 1e-17)
@@ -42,6 +42,7 @@ EXACT_ZERO = Sweep(
     dtype="float64",
     steps=STEPS,
     directions=1,
+    seed=0,
     curves=(
         Curve(
             tensor="w",
@@ -290,7 +291,7 @@ def test_published_numbers_are_not_named_where_there_are_none(name: str) -> None
 
 def test_the_legend_names_what_only_later_panels_show() -> None:
     curves = (*NOISE.curves, *v_shaped("float64", ("b",), 1e-17).curves)
-    mixed = Sweep(dtype="float64", steps=STEPS, directions=8, curves=curves)
+    mixed = Sweep(dtype="float64", steps=STEPS, directions=8, seed=0, curves=curves)
     (legend,) = plots.sweep([mixed]).legends
     assert "∝ ε²" in [text.get_text() for text in legend.get_texts()]
 

@@ -201,3 +201,9 @@ def test_text_is_plain(run_a: tape.ProgramRun) -> None:
     text = str(run_a)
     assert "w.grad after backward: 2(y - t)a + 2w: expected 38, observed 38: holds" in text
     assert re.search(r"└─ w\*\*2 = 1 .*\n   └─ w \(shown above\)", text)
+
+
+@pytest.mark.parametrize("setting", [torch.no_grad, torch.inference_mode])
+def test_a_caller_without_gradients_sees_the_same(setting: Callable[[], Any]) -> None:
+    with setting():
+        assert all(program.holds for program in runs.run_programs())

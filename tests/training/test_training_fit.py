@@ -1,5 +1,6 @@
 """Gradient descent: against a hand-derived one in NumPy; and what is done with bad input."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from backproof import datasets, training
 from backproof._core.errors import InputError
 from backproof.training import FFModel, Fit, Fits, fit
 
@@ -354,3 +356,18 @@ def test_the_text_has_a_line_a_member(four: Fits) -> None:
     assert len(lines) == 4
     assert lines[0].startswith("hidden 3, seed 7: loss 0.")
     assert lines[0].endswith("after 2 steps")
+
+
+@pytest.mark.parametrize("setting", [torch.no_grad, torch.inference_mode])
+def test_a_caller_without_gradients_gets_the_same_fit(setting: Callable[[], Any]) -> None:
+    x, t = datasets.lab_mixture().sample(20, seed=0)
+    expected = training.fit(3, 0, x, t, steps=5)[0].losses
+    with setting():
+        assert np.array_equal(training.fit(3, 0, x, t, steps=5)[0].losses, expected)
+
+
+def test_another_default_device_does_not_reach_a_fit() -> None:
+    x, t = datasets.lab_mixture().sample(20, seed=0)
+    with torch.device("meta"):
+        fit = training.fit(3, 0, x, t, steps=5)[0]
+    assert np.isfinite(fit.losses).all()

@@ -24,6 +24,8 @@ class Provenance(Result):
     """Versions of the packages that do the arithmetic and the drawing."""
     system: str
     """Operating system and processor architecture."""
+    device: str
+    """Device of the tensors."""
     threads: int
     """Threads that one tensor operation could use."""
     created: datetime
@@ -32,13 +34,14 @@ class Provenance(Result):
     """Wall-clock time of each stage, in seconds."""
 
 
-def provenance(threads: int) -> Provenance:
-    """Describe the present process; `threads` is what the tensor library was given."""
+def provenance(device: str, threads: int) -> Provenance:
+    """Describe the present process; `device` and `threads` are the tensor library's."""
     return Provenance(
         backproof=__version__,
         python=platform.python_version(),
         packages={name: metadata.version(name) for name in _PACKAGES},
         system=f"{sys.platform} {platform.machine()}",
+        device=device,
         threads=threads,
         created=datetime.now(UTC).replace(microsecond=0),
     )

@@ -14,8 +14,12 @@ from backproof.cli.tables import print_table
 if TYPE_CHECKING:
     from backproof.lab import LabRun
 
+    _Sizes = click.ParamType[tuple[int, ...]]
+else:  # generic in newer versions of click only
+    _Sizes = click.ParamType
 
-class SizeList(click.ParamType[tuple[int, ...]]):
+
+class SizeList(_Sizes):
     """Whole numbers separated by commas."""
 
     name = "sizes"

@@ -18,7 +18,6 @@ _INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    no_args_is_help=True,
 )
 @click.version_option(__version__, prog_name="backproof")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -31,7 +30,10 @@ commands.add_command(report)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 ok, 1 a check found something, 2 unusable input."""
+    """Run the command line and exit: 0 ok, 2 unusable input, 130 interrupted.
+
+    1 is kept for commands that check something, and find it.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -50,11 +52,8 @@ def _run(words: list[str]) -> int:
     # Not through click's own main, which prints errors on several lines and ends with exit code 1
     # where the output is closed.
     try:
-        with commands.make_context("backproof", list(words)) as context:
+        with commands.make_context("backproof", list(words) or ["--help"]) as context:
             code: Any = commands.invoke(context)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return _UNUSABLE_INPUT
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.UsageError as error:
@@ -72,4 +71,13 @@ def _run(words: list[str]) -> int:
         return _UNUSABLE_INPUT
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        else:
+            what = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
+            click.echo(f"backproof: unexpected {what}; --debug shows where", err=True)
+        return _UNUSABLE_INPUT
     return code if isinstance(code, int) else 0

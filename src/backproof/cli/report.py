@@ -25,6 +25,10 @@ def report(run_json: Path, out: Path | None) -> None:
     target = run_json.with_name(REPORT_FILE) if out is None else out
     if target.resolve() == run_json.resolve():
         raise InputError(f"--out is the record {run_json} itself; name another file")
+    if not target.absolute().parent.is_dir():
+        raise InputError(
+            f"cannot write {target}: there is no folder {target.parent}; choose another place"
+        )
     with shown_progress() as progress:
         write_text(target, report_html(run, progress))
     click.echo(f"Report: {target}")

@@ -1,4 +1,4 @@
-"""Data with known truth, and the usual toy and real sets."""
+"""Data whose distribution is known, so that error rates are exact."""
 
 from backproof.datasets.mixture import ClassErrors, TwoClassMixture, lab_mixture
 

@@ -12,6 +12,7 @@ from backproof._core.checks import positive, whole_number
 from backproof._core.errors import InputError
 from backproof._core.progress import Progress, silent
 from backproof._core.results import Result
+from backproof._core.seeds import check_seed
 from backproof.gradcheck.directional import central_difference, slope, unit_direction
 from backproof.gradcheck.order import FEWEST_STEPS, ErrorLaw, error_law
 from backproof.gradcheck.target import Target, target
@@ -46,6 +47,8 @@ class Sweep(Result):
     """Steps ε along directions of length 1, decreasing."""
     directions: int
     """Random directions behind each point."""
+    seed: int
+    """Seed of the directions."""
     curves: tuple[Curve, ...]
     """One for each tensor."""
 
@@ -79,8 +82,8 @@ def sweep(
     Returns
     -------
     Sweep
-        With the fitted order of the truncation error, 2 for a right gradient of a smooth function
-        and 0 for a wrong one.
+        With the fitted order of the difference: 2 for a right gradient of a smooth function; a
+        wrong one adds a constant, and the order falls towards 0 with the size of the error.
 
     Raises
     ------
@@ -123,6 +126,7 @@ def sweep(
         dtype=dtype_names,
         steps=tuple(ladder),
         directions=count,
+        seed=check_seed(seed),
         curves=tuple(curves),
     )
 

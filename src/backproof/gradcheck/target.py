@@ -35,6 +35,10 @@ class Target:
 
     def gradient(self) -> dict[str, Tensor]:
         """Return the backpropagated gradient at the point, zeros where nothing depends on it."""
+        with torch.inference_mode(False), torch.enable_grad():  # whatever the caller has set
+            return self._gradient()
+
+    def _gradient(self) -> dict[str, Tensor]:
         leaves = {name: tensor.clone().requires_grad_() for name, tensor in self.point.items()}
         result = self._evaluate(leaves)
         if not (isinstance(result, Tensor) and result.ndim == 0):

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from backproof._core.numbers import step_name, with_margin
+from backproof._core.numbers import counted, step_name, with_margin
 from backproof.gradcheck import ErrorLaw, Sweep
 from backproof.lab.record import Claim, GradientStage, SamplingStage, TestErrorStage, TrainingStage
 
@@ -60,10 +60,11 @@ def _smallest_step(sweep: Sweep) -> str:
             shares.append(curve.law.rounding / step / truncation)
     if not shares:
         return ""
-    return (
-        f"Two columns at 1e-3 and {step_name(step)} cannot show it: at {step_name(step)} rounding "
-        f"is {min(shares):.0f} to {max(shares):.0f} times what ε² leaves."
-    )
+    small = step_name(step)
+    range_ = f"at {small} rounding is {min(shares):.2g} to {max(shares):.2g} times what ε² leaves."
+    if min(shares) > 1:
+        return f"Two columns at 1e-3 and {small} cannot show it: {range_}"
+    return f"Of two columns at 1e-3 and {small} the second is in doubt: {range_}"
 
 
 def _smooth(stage: TrainingStage) -> Claim:
@@ -72,7 +73,8 @@ def _smooth(stage: TrainingStage) -> Claim:
         hidden: float(np.median([row.turning for row in rows]))
         for hidden, rows in groupby(stage.networks, key=lambda row: row.hidden)
     }
-    held = all(turning <= bayes for turning in medians.values())
+    held = all(row.pieces > 0 and row.turning <= bayes for row in stage.networks)
+    rougher = sum(row.turning > bayes for row in stage.networks)
     single = sum(row.pieces == 1 for row in stage.networks)
     turnings = ", ".join(f"{turning:.0f}° at H = {size}" for size, turning in medians.items())
     return Claim(
@@ -80,8 +82,8 @@ def _smooth(stage: TrainingStage) -> Claim:
         held=held,
         text=(
             f"Smooth here means: turning no more than the Bayes-optimal boundary, {bayes:.0f}°. "
-            f"Median total turning: {turnings}; {single} of {len(stage.networks)} boundaries are "
-            "a single line."
+            f"Median total turning: {turnings}. Of {counted(len(stage.networks), 'network')} "
+            f"{rougher} turn more, and {single} have a single line as their boundary."
         ),
     )
 
@@ -97,8 +99,8 @@ def _bootstrap_underestimates(stages: Sequence[SamplingStage]) -> Claim:
         held=held,
         text=(
             "The bootstrap is centred at its one test set's error, which lay below the true error "
-            f"for {ones} of the {len(stages)} predictors, which share it: luck, not a law. Of the "
-            f"{sum(stages[0].simulated)} simulated test sets {min(below):.1%} to {max(below):.1%} "
-            f"lie below, and their mean is off by at most {bias:.4%}."
+            f"for {ones} of {counted(len(stages), 'predictor')}{'' if held else ': luck, no law'}. "
+            f"Of the {sum(stages[0].simulated)} simulated test sets {min(below):.1%} to "
+            f"{max(below):.1%} lie below, and their mean is off by at most {bias:.4%}."
         ),
     )

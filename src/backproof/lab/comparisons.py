@@ -6,6 +6,7 @@ import numpy as np
 
 from backproof._core.numbers import step_name
 from backproof.lab import published
+from backproof.lab.config import LabConfig
 from backproof.lab.record import (
     Comparison,
     GradientStage,
@@ -17,16 +18,26 @@ from backproof.lab.record import (
 
 
 def compare(
-    gradient: GradientStage, training: TrainingStage, errors: TestErrorStage
+    config: LabConfig, gradient: GradientStage, training: TrainingStage, errors: TestErrorStage
 ) -> tuple[Comparison, ...]:
     """Compare every published number whose setting was run."""
+    usual = LabConfig()
+    plan = _plan(errors) if _same(config, usual, "margin", "confidence") else []
+    if not _same(config, usual, "training_points"):
+        return tuple(plan)
+    if not _same(config, usual, "steps", "learning_rate", "margin", "confidence"):
+        return (*_gradient(gradient), *plan)
     return (
         *_gradient(gradient),
-        *_plan(errors),
+        *plan,
         *_rates("test error", published.TEST_ERRORS, training, _test_error),
         *_rates("gap", published.GAPS, training, _gap),
         *_rates("training error", published.TRAINING_ERRORS, training, _training_error),
     )
+
+
+def _same(config: LabConfig, other: LabConfig, *names: str) -> bool:
+    return all(getattr(config, name) == getattr(other, name) for name in names)
 
 
 def percentile(value: float, ours: Sequence[float]) -> float:
@@ -46,6 +57,7 @@ def _gradient(stage: GradientStage) -> list[Comparison]:
             check.differences,
         )
         for check in stage.checks
+        if check.step in published.DIFFERENCES
     ]
 
 

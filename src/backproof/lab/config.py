@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self, SupportsIndex
 
-from backproof._core.checks import whole_number
+from backproof._core.checks import open_unit, positive, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof._core.seeds import check_seed
+
+_MOST_HIDDEN = 100_000
+_MOST_SEEDS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,26 @@ class LabConfig(Result):
     interval_confidence: float = 0.9
     """Confidence of the intervals whose coverage is counted."""
 
+    def __post_init__(self) -> None:
+        for size in self.hidden:
+            _within("a hidden size", size, 1, _MOST_HIDDEN)
+        if not self.hidden or len(set(self.hidden)) < len(self.hidden):
+            raise InputError(
+                f"hidden sizes must be distinct and at least one, got {list(self.hidden)}"
+            )
+        _within("seeds", self.seeds, 1, _MOST_SEEDS)
+        check_seed(self.seed)
+        for name in ("training_points", "examples"):
+            if whole_number(name, getattr(self, name), at_least=2) % 2:
+                raise InputError(f"{name} must be even, half of each class")
+        for name in ("steps", "sweep_directions", "sets", "replicates"):
+            whole_number(name, getattr(self, name), at_least=1)
+        for step in self.check_steps:
+            positive("a check step", step)
+        positive("learning_rate", self.learning_rate)
+        for name in ("margin", "confidence", "interval_confidence"):
+            open_unit(name, getattr(self, name))
+
     @classmethod
     def make(
         cls,
@@ -78,8 +101,6 @@ class LabConfig(Result):
             whole_number("a hidden size", size, at_least=1)
             for size in (usual if hidden is None else hidden)
         )
-        if not sizes or len(set(sizes)) < len(sizes):
-            raise InputError(f"hidden sizes must be distinct and at least one, got {list(sizes)}")
         members = (2 if quick else default.seeds) if seeds is None else seeds
         config = cls(
             hidden=tuple(sorted(sizes)),
@@ -89,3 +110,8 @@ class LabConfig(Result):
         if quick:
             return dataclasses.replace(config, sweep_directions=2, sets=1000, replicates=2000)
         return config
+
+
+def _within(name: str, value: int, least: int, most: int) -> None:
+    if whole_number(name, value, at_least=least) > most:
+        raise InputError(f"{name} must be at most {most}, got {value}")

@@ -7,7 +7,6 @@ from backproof._core.numbers import counted, ordinal
 from backproof.lab import tables
 from backproof.lab.pictures import boundary_name
 from backproof.lab.record import LabRun
-from backproof.lab.tables import comparison_table
 from backproof.report import (
     Block,
     Code,
@@ -20,8 +19,6 @@ from backproof.report import (
     Section,
 )
 from backproof.tape import Explanation, ProgramRun
-
-__all__ = ["comparison_table", "document"]
 
 
 def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
@@ -83,7 +80,7 @@ def _found(run: LabRun, svgs: Mapping[str, str]) -> Section:
                     f"number is worth.{where}"
                 )
             ),
-            comparison_table(run),
+            tables.comparison_table(run),
             Picture(
                 name="seeds",
                 caption=(
@@ -149,8 +146,8 @@ def _gradient(run: LabRun, svgs: Mapping[str, str]) -> Section:
                 name="gradient-sweep",
                 caption=(
                     "Read from right to left: the difference falls with ε² (dashed guide) until "
-                    "rounding (dotted guide, 1/ε) takes over; float32 never gets out of it. "
-                    "Triangles: published."
+                    f"rounding (dotted guide, 1/ε) takes over. {_turning_points(run)} Triangles: "
+                    "published."
                 ),
                 svg=svgs["gradient-sweep"],
             ),
@@ -163,7 +160,8 @@ def _gradient(run: LabRun, svgs: Mapping[str, str]) -> Section:
                             f"Each point is the root mean square over {directions} directions. "
                             "The order is fitted to log d = log C + p·log ε + c·ε² over the "
                             "largest steps, down to where rounding reaches 1 % of the difference; "
-                            "its interval is Student's at 95 %."
+                            "its 95 % interval uses Student's quantile and the covariance HC3, "
+                            "which allows for scatter that grows towards small steps."
                         )
                     ),
                     tables.sweep_table(run),
@@ -171,6 +169,14 @@ def _gradient(run: LabRun, svgs: Mapping[str, str]) -> Section:
             ),
         ),
     )
+
+
+def _turning_points(run: LabRun) -> str:
+    best = {}
+    for sweep in run.gradient.sweeps:
+        steps = [curve.law.best_step for curve in sweep.curves]
+        best[sweep.dtype] = f"ε = {min(steps):.0e} to {max(steps):.0e} in {sweep.dtype}"
+    return f"The smallest differences are at {', at '.join(best.values())}."
 
 
 def _training(run: LabRun, svgs: Mapping[str, str]) -> Section:
@@ -243,7 +249,7 @@ def _test_error(run: LabRun, svgs: Mapping[str, str]) -> Section:
                 caption=(
                     f"Test error over {config.sets} fresh test sets of {config.examples} (grey), "
                     "its exact law (black steps), the bootstrap of one test set (dashed), the true "
-                    "error (line), that test set's error (dotted) and its Hoeffding interval (bar)."
+                    "error (dash-dotted), its error (dotted) and its Hoeffding interval (bar)."
                 ),
                 svg=svgs["test-error"],
             ),
@@ -278,5 +284,5 @@ def _provenance(run: LabRun) -> str:
     return (
         f"Backproof {origin.backproof}, Python {origin.python}, {packages}; {origin.system}, "
         f"{origin.threads} threads; {_minute(origin.created)}; computed in {total:.1f} s. Every "
-        "number on this page also stands in run.json; backproof report run.json renders it again."
+        "number on this page comes from run.json; backproof report run.json renders it again."
     )

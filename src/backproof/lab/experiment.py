@@ -19,6 +19,7 @@ from backproof.lab.gradient import gradient_stage
 from backproof.lab.networks import train, training_stage
 from backproof.lab.record import FORMAT, LabRun
 from backproof.tape import run_programs
+from backproof.training import recording_on_cpu
 
 
 def run(config: LabConfig | None = None, progress: Progress = silent) -> LabRun:
@@ -34,11 +35,16 @@ def run(config: LabConfig | None = None, progress: Progress = silent) -> LabRun:
     Returns
     -------
     LabRun
-        Every number of the report. With the same configuration on the same type of machine all
-        but ``provenance`` is equal.
+        The numbers of the report. With the same configuration all but ``provenance`` is equal on
+        machines with the same processor, libraries and number of threads.
     """
     settings = LabConfig() if config is None else config
-    origin = provenance(threads=torch.get_num_threads())
+    with recording_on_cpu():
+        return _run(settings, progress)
+
+
+def _run(settings: LabConfig, progress: Progress) -> LabRun:
+    origin = provenance(device="cpu", threads=torch.get_num_threads())
     seconds: dict[str, float] = {}
 
     @contextmanager
@@ -67,6 +73,6 @@ def run(config: LabConfig | None = None, progress: Progress = silent) -> LabRun:
         gradient=gradient,
         training=training,
         test_error=errors,
-        comparisons=compare(gradient, training, errors),
+        comparisons=compare(settings, gradient, training, errors),
         claims=judge(gradient, training, errors),
     )

@@ -75,21 +75,21 @@ def _panel(ax: Axes, panel: SamplingPanel) -> None:
     ax.stairs(
         bootstrap,
         edges,
-        color=style.SERIES[4],
+        color=style.BOOTSTRAP,
         linewidth=1.1,
         linestyle="--",
         label="bootstrap of one test set",
     )
-    ax.axvline(100 * panel.true_error, color=style.BAYES, label="true error")
+    ax.axvline(100 * panel.true_error, color="black", linestyle="-.", label="true error")
     ax.axvline(
-        100 * panel.observed, color=style.SERIES[1], linestyle=":", label="that test set's error"
+        100 * panel.observed, color=style.ONE_SET, linestyle=":", label="that test set's error"
     )
     lower, upper = (100 * end for end in panel.interval)
     top = 1.12 * max(simulated.max(), exact.max(), bootstrap.max())
     ax.plot(
         [lower, upper],
         [top, top],
-        color=style.SERIES[0],
+        color=style.ONE_SET,
         marker="|",
         markersize=8,
         label=f"its Hoeffding interval ({panel.confidence:.0%})",

@@ -39,7 +39,7 @@ def seed_errors(sizes: Sequence[SeedErrors], bayes_error: float) -> Figure:
         # Side by side within a column in the order of their size, so that equal ones are seen.
         spread = np.linspace(-0.22, 0.22, len(errors)) if len(errors) > 1 else np.zeros(1)
         ours = "one seed" if place == 0 else None
-        ax.plot(place + spread, errors, "o", ms=4.5, color=style.SERIES[0], alpha=0.8, label=ours)
+        ax.plot(place + spread, errors, "o", ms=4.5, color=style.SEED, alpha=0.8, label=ours)
         middle = "median of the seeds" if place == 0 else None
         ax.hlines(np.median(errors), place - 0.3, place + 0.3, color="black", label=middle)
     places = [place for place, size in enumerate(sizes) if size.published is not None]

@@ -93,8 +93,16 @@ METHODS: dict[str, Method] = {
     "clopper-pearson": Method(
         bounds=_clopper_pearson,
         guarantee="finite-sample",
-        assumptions="independent examples from the distribution that the error rate is about",
-        source="Clopper and Pearson (1934), Biometrika 26, 404-413",
+        # Fixed class counts make the number of errors a sum of unequal Bernoulli variables, which
+        # is more concentrated about its mean than the binomial: Hoeffding (1956).
+        assumptions=(
+            "independent examples of the distribution that the error rate is about, drawn at "
+            "random or with fixed class counts"
+        ),
+        source=(
+            "Clopper and Pearson (1934), Biometrika 26, 404-413; for fixed class counts Hoeffding "
+            "(1956), Ann. Math. Statist. 27, 713-721"
+        ),
     ),
     "hoeffding": Method(
         bounds=_hoeffding,
@@ -158,7 +166,27 @@ def interval(
 def interval_bounds(
     errors: Counts, examples: int, confidence: float, method: str, side: Side = "two-sided"
 ) -> Bounds:
-    """Return the lower and upper bounds for an array of error counts."""
+    """Return the lower and upper bounds for an array of error counts.
+
+    Parameters
+    ----------
+    errors
+        Error counts from 0 to `examples`, any shape.
+    examples
+        Number of examples behind each count.
+    confidence, method, side
+        As for `interval`.
+
+    Returns
+    -------
+    lower, upper : numpy.ndarray
+        In the shape of `errors`, rates in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If confidence, method or side is none.
+    """
     miss = 1 - open_unit("confidence", confidence)
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")

@@ -69,6 +69,7 @@ def simulate_errors(
     total = whole_number("sets", sets, at_least=1)
     processors = os.cpu_count() or 1
     threads = whole_number("workers", processors if workers is None else workers, at_least=1)
+    sample(m, seeds.derive(seed, "risk.simulate_errors"))  # so that an error speaks of one set
     at_once = max(1, _CHUNK_POINTS // m)
     errors = np.empty((len(classifiers), total), dtype=np.int64)
 

@@ -4,6 +4,7 @@ Every observed value is read off the tensors of the run. The expected numbers ar
 arithmetic on the closed forms, so that PyTorch is not compared with itself.
 """
 
+import contextlib
 import inspect
 import math
 import warnings
@@ -22,8 +23,11 @@ _ROUNDING = 8 * 2.0**-23
 
 
 def run_programs() -> tuple[ProgramRun, ...]:
-    """Run and explain both programs."""
-    return run_program_a(), run_program_b()
+    """Run and explain both programs, on the CPU and with gradients, whatever the caller has set."""
+    with contextlib.ExitStack() as stack, torch.inference_mode(False), torch.enable_grad():
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        return run_program_a(), run_program_b()
 
 
 def run_program_a() -> ProgramRun:

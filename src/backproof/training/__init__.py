@@ -5,7 +5,7 @@ from backproof.training.fits import Fit, Fits, NetworkSpec
 from backproof.training.loss import mean_logistic_loss
 from backproof.training.model import FFModel
 from backproof.training.reference import fit
-from backproof.training.threads import single_threaded
+from backproof.training.settings import recording_on_cpu, single_threaded
 
 __all__ = [
     "Boundary",
@@ -16,5 +16,6 @@ __all__ = [
     "boundary",
     "fit",
     "mean_logistic_loss",
+    "recording_on_cpu",
     "single_threaded",
 ]

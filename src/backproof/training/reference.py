@@ -1,6 +1,6 @@
 """The reference engine: plain PyTorch autograd, one network at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import SupportsIndex
 
@@ -16,6 +16,7 @@ from backproof.training.arrays import as_tensor
 from backproof.training.fits import Fit, Fits, NetworkSpec, Status
 from backproof.training.loss import check_labels, mean_logistic_loss
 from backproof.training.model import FFModel
+from backproof.training.settings import recording_on_cpu
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 # A step costs 0.1 to 1 ms: often enough for a bar that moves, seldom enough to cost nothing.
@@ -72,22 +73,32 @@ def fit(
     rate = positive("learning_rate", learning_rate)
     if dtype not in _DTYPES:
         raise InputError(f"dtype must be one of {', '.join(_DTYPES)}, got {dtype!r}")
-    points, labels = _training_sets(x, t, len(members), _DTYPES[dtype])
-    models = [FFModel(H, seed=seed, dtype=_DTYPES[dtype]) for H, seed in product(sizes, members)]
+    with recording_on_cpu():
+        points, labels = _training_sets(x, t, len(members), _DTYPES[dtype])
+        return Fits(list(_fits(sizes, members, points, labels, steps, rate, progress)))
 
-    fits: list[Fit] = []
-    for index, model in enumerate(models):
-        member = index % len(members)
-        seed = members[member]
 
-        def report(step: int, before: int = index * steps) -> None:
-            progress("training", before + step, len(models) * steps)
+def _fits(
+    sizes: list[int],
+    members: list[int],
+    points: Tensor,
+    labels: Tensor,
+    steps: int,
+    rate: float,
+    progress: Progress,
+) -> Iterator[Fit]:
+    """Train one network after the other."""
+    total = len(sizes) * len(members) * steps
+    for number, (hidden, (member, seed)) in enumerate(product(sizes, enumerate(members))):
+        model = FFModel(hidden, seed=seed, dtype=points.dtype)
+
+        def report(step: int, before: int = number * steps) -> None:
+            progress("training", before + step, total)
 
         losses, finite = _descend(model, points[member], labels[member], steps, rate, report)
-        spec = NetworkSpec(hidden=(model.hidden,), seed=seed)
+        spec = NetworkSpec(hidden=(hidden,), seed=seed)
         status: Status = "completed" if finite else "diverged"
-        fits.append(Fit(spec=spec, status=status, losses=losses, model=model))
-    return Fits(fits)
+        yield Fit(spec=spec, status=status, losses=losses, model=model)
 
 
 def _whole_numbers(

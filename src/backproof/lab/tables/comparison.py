@@ -20,7 +20,7 @@ def comparison_table(run: LabRun) -> Table:
             f"Published numbers beside ours over {counted(run.config.seeds, 'seed')}. "
             "Gradient: absolute "
             "difference of numeric and backpropagated slope. Gap: test minus training error. "
-            "Percentile: percentage of our seeds below the published number."
+            "Percentile: percentage of our seeds below the published number, ties counted half."
         ),
         columns=(
             Column(header="quantity"),
