@@ -61,7 +61,8 @@ def _smallest_step(sweep: Sweep) -> str:
     if not shares:
         return ""
     small = step_name(step)
-    range_ = f"at {small} rounding is {min(shares):.2g} to {max(shares):.2g} times what ε² leaves."
+    least, most = (f"{n:.0f}" if n >= 10 else f"{n:.1g}" for n in (min(shares), max(shares)))
+    range_ = f"at {small} rounding is {least} to {most} times what ε² leaves."
     if min(shares) > 1:
         return f"Two columns at 1e-3 and {small} cannot show it: {range_}"
     return f"Of two columns at 1e-3 and {small} the second is in doubt: {range_}"
@@ -99,7 +100,8 @@ def _bootstrap_underestimates(stages: Sequence[SamplingStage]) -> Claim:
         held=held,
         text=(
             "The bootstrap is centred at its one test set's error, which lay below the true error "
-            f"for {ones} of {counted(len(stages), 'predictor')}{'' if held else ': luck, no law'}. "
+            f"for {ones} of {counted(len(stages), 'predictor')}"
+            f"{'' if held else ': luck of that set, not a law'}. "
             f"Of the {sum(stages[0].simulated)} simulated test sets {min(below):.1%} to "
             f"{max(below):.1%} lie below, and their mean is off by at most {bias:.4%}."
         ),
