@@ -119,6 +119,15 @@ def test_an_interrupt_of_a_first_run_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_impatient_second_interrupt_changes_nothing(tmp_path: Path) -> None:
+    with terminal(*SLOW, "--out", tmp_path / "run") as shown:
+        shown.read_until("training")
+        shown.process.send_signal(signal.SIGINT)
+        assert shown.send(signal.SIGINT) == 130
+        assert "interrupted; nothing was written" in shown.output
+        assert "Traceback" not in shown.output
+
+
 def test_a_killed_run_leaves_the_earlier_one(old: Path) -> None:
     before = contents(old)
     with terminal(*SLOW, "--out", old) as shown:

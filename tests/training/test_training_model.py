@@ -263,7 +263,7 @@ def test_a_seed_that_is_no_whole_number_from_zero_is_refused(seed: Any) -> None:
         FFModel(2, seed=seed)
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex128, "float64", float])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex128, float])
 def test_a_dtype_that_is_not_floating_is_refused(dtype: Any) -> None:
     with pytest.raises(InputError, match="dtype"):
         FFModel(2, dtype=dtype)
@@ -307,3 +307,13 @@ def test_the_gradient_of_the_score_with_respect_to_the_points() -> None:
 
 def test_the_text_names_the_size() -> None:
     assert repr(FFModel(7)) == "FFModel(hidden=7, dtype=torch.float64)"
+
+
+def test_a_dtype_may_be_named() -> None:
+    assert FFModel(3, 1, "float32").W1.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", ["int64", "floaty", "tensor", None])
+def test_what_names_no_floating_dtype_is_refused(dtype: Any) -> None:
+    with pytest.raises(InputError, match="dtype must be a floating dtype"):
+        FFModel(3, dtype=dtype)

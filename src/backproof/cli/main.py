@@ -1,8 +1,13 @@
 """The group of commands, and what every command does with an error."""
 
 import os
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -39,13 +44,33 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without ε must not end a run
     try:
-        code = _run(words)
+        with _one_interrupt():
+            code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has all that it wanted; Python must not flush into the closed pipe either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Take the first Ctrl-C and ignore more, which would cut short the tidying up after it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as a shell does in the background
+    if ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run(words: list[str]) -> int:

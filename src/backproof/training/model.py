@@ -29,7 +29,7 @@ class FFModel(nn.Module):
     seed
         Whole number of at least 0; the same seed gives the same network.
     dtype
-        Floating dtype of the parameters.
+        Floating dtype of the parameters, or its name.
 
     Attributes
     ----------
@@ -49,14 +49,12 @@ class FFModel(nn.Module):
     def __init__(
         self,
         hidden: SupportsIndex,
-        *,
         seed: SupportsIndex = 0,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | str = torch.float64,
     ) -> None:
         super().__init__()
         self.hidden = whole_number("hidden", hidden, at_least=1)
-        if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-            raise InputError(f"dtype must be a floating dtype of torch, got {dtype!r}")
+        dtype = _floating(dtype)
         rng = seeds.generator(seed, "training.FFModel", self.hidden)
 
         def uniform(*shape: int) -> nn.Parameter:
@@ -144,3 +142,10 @@ class FFModel(nn.Module):
         if points.ndim != 2 or points.shape[1] != 2:
             raise InputError(f"x must have shape (n, 2), got {tuple(points.shape)}")
         return points
+
+
+def _floating(dtype: torch.dtype | str) -> torch.dtype:
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not (isinstance(found, torch.dtype) and found.is_floating_point):
+        raise InputError(f"dtype must be a floating dtype of torch or its name, got {dtype!r}")
+    return found
