@@ -23,7 +23,7 @@ Points = NDArray[np.float64]
 TOLERANCE = 1e-5
 """The largest error estimate that a result may carry."""
 
-_PANEL_TOLERANCE = 2e-8  # asked of each of fewer than a hundred panels
+_PANEL_TOLERANCE = 2e-8  # asked of each panel; the lab's problem has about eighty
 _REACH = 7.5  # standard deviations beyond the outermost means; leaves out a mass of 1e-13
 _CENTRE = 4.5  # within so many standard deviations of the means nothing of weight may be missed
 _COLUMNS_PER_SCALE = (50, 10)  # scan points per standard deviation: in the centre, outside

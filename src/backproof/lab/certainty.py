@@ -9,7 +9,7 @@ from backproof._core import seeds
 from backproof._core.progress import Progress
 from backproof.datasets import ClassErrors, TwoClassMixture
 from backproof.lab.config import LabConfig
-from backproof.lab.draws import planned_test_set
+from backproof.lab.draws import planned_examples
 from backproof.lab.record import NetworkRow, SamplingStage, SizeTestError, TestErrorStage
 from backproof.risk import (
     METHODS,
@@ -47,7 +47,7 @@ def certainty_stage(
             seed=seeds.derive(config.seed, "sampling distribution"),
             progress=progress,
         )
-    examples = len(planned_test_set(config, data)[1])
+    examples = planned_examples(config)
     return TestErrorStage(
         plans=tuple(
             plan(config.margin, config.confidence, method) for method in ("hoeffding", "exact")

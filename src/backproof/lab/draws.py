@@ -38,10 +38,14 @@ def training_sets(config: LabConfig, data: TwoClassMixture) -> TrainingSets:
     )
 
 
+def planned_examples(config: LabConfig) -> int:
+    """Return the planned number of test examples, one more where it is odd."""
+    examples = plan(config.margin, config.confidence).examples
+    return examples + examples % 2
+
+
 def planned_test_set(
     config: LabConfig, data: TwoClassMixture
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Draw the test set of the planned size, the same for every network."""
-    examples = plan(config.margin, config.confidence).examples
-    # As many points of the one class as of the other: one more where the number is odd.
-    return data.sample(examples + examples % 2, seed=seeds.derive(config.seed, "test set"))
+    return data.sample(planned_examples(config), seed=seeds.derive(config.seed, "test set"))
