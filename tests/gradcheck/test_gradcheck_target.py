@@ -336,8 +336,7 @@ def test_a_value_that_depends_on_nothing_is_refused(function: Callable[[Tensor],
         directional(function, vector(), step=1e-3)
 
 
-@pytest.mark.parametrize("requires_grad", [False, True])
-def test_a_value_that_depends_on_the_input_alone_is_refused(requires_grad: bool) -> None:
+def test_a_value_that_depends_on_the_input_alone_is_refused() -> None:
     class Ignores(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -347,4 +346,15 @@ def test_a_value_that_depends_on_the_input_alone_is_refused(requires_grad: bool)
             return x.sum()
 
     with pytest.raises(InputError, match="does not depend on any checked tensor"):
-        directional(Ignores(), vector().requires_grad_(requires_grad), step=1e-3)
+        directional(Ignores(), vector(), step=1e-3)
+
+
+def test_inputs_of_a_module_that_require_a_gradient_are_checked_too() -> None:
+    x = vector().requires_grad_()
+    found = directional(nn.Linear(3, 1).double(), x, loss=torch.sum, step=1e-3)
+    assert [one.tensor for one in found] == ["weight", "bias", "input"]
+    assert max(one.absolute for one in found) < 1e-12  # linear in each: rounding alone
+
+
+def test_only_inputs_that_require_a_gradient_are_checked_where_some_do() -> None:
+    assert names(lambda a, b: (a * b).sum(), vector(), vector().requires_grad_()) == ["b"]

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from backproof._core import seeds
 from backproof._core.checks import positive
 from backproof._core.results import Result
-from backproof.gradcheck.target import Target, target
+from backproof.gradcheck.scalar import central_difference, scalar_problem, unit_direction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,40 +74,17 @@ def directional(
         If there is nothing to check, or the function's value is no scalar.
     """
     epsilon = positive("step", step)
-    checked = target(function, inputs, loss, dtype)
-    gradients = checked.gradient()
     differences = []
-    for name, tensor in checked.point.items():
-        direction = unit_direction(tensor, seed, name)
-        differences.append(
-            Difference(
-                tensor=name,
-                shape=tuple(tensor.shape),
-                step=epsilon,
-                numeric=central_difference(checked, name, direction, epsilon),
-                claimed=slope(gradients[name], direction),
+    with scalar_problem(function, inputs, loss, dtype) as (problem, gradient):
+        for segment in problem.segments:
+            direction = unit_direction(problem, segment, seed, segment.name)
+            differences.append(
+                Difference(
+                    tensor=segment.name,
+                    shape=segment.shape,
+                    step=epsilon,
+                    numeric=central_difference(problem, direction, epsilon),
+                    claimed=float(gradient @ direction),
+                )
             )
-        )
     return tuple(differences)
-
-
-def unit_direction(tensor: Tensor, seed: int, *names: str | int) -> Tensor:
-    """Draw a direction of length 1, uniform on the sphere, float64, in the shape of `tensor`."""
-    rng = seeds.generator(seed, "gradcheck.direction", *names)
-    u = torch.tensor(rng.standard_normal(tuple(tensor.shape)), device=tensor.device)
-    unit: Tensor = u / torch.linalg.vector_norm(u)
-    return unit
-
-
-def slope(gradient: Tensor, direction: Tensor) -> float:
-    """Return ⟨gradient, direction⟩, summed in float64."""
-    return float((gradient.to(torch.float64) * direction).sum())
-
-
-def central_difference(checked: Target, name: str, direction: Tensor, step: float) -> float:
-    """Return the central difference of `checked` along `direction` in the tensor `name`."""
-    tensor = checked.point[name]
-    move = (step * direction).to(tensor.dtype)
-    above = checked.value({**checked.point, name: tensor + move})
-    below = checked.value({**checked.point, name: tensor - move})
-    return (above - below) / (2 * step)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backproof._core.checks import positive, whole_number
@@ -13,9 +14,11 @@ from backproof._core.errors import InputError
 from backproof._core.progress import Progress, silent
 from backproof._core.results import Result
 from backproof._core.seeds import check_seed
-from backproof.gradcheck.directional import central_difference, slope, unit_direction
 from backproof.gradcheck.order import FEWEST_STEPS, ErrorLaw, error_law
-from backproof.gradcheck.target import Target, target
+from backproof.gradcheck.problem import Problem
+from backproof.gradcheck.scalar import central_difference, scalar_problem, unit_direction
+
+Array = NDArray[np.float64]
 
 _DEFAULT_STEPS = tuple(float(step) for step in np.logspace(-1, -9, 33))
 
@@ -95,33 +98,27 @@ def sweep(
     ladder = sorted((positive("step", step) for step in steps), reverse=True)
     if len(set(ladder)) < len(ladder) or len(ladder) < FEWEST_STEPS:
         raise InputError(f"steps must be distinct and at least {FEWEST_STEPS}, got {ladder}")
-    checked = target(function, inputs, loss, dtype)
-    gradients = checked.gradient()
-    dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in checked.point.values()}
-    dtype_names = ", ".join(sorted(dtypes))
-    total = count * len(checked.point)
     curves: list[Curve] = []
-    for name, tensor in checked.point.items():
-        squares = np.zeros(len(ladder))
-        for number in range(count):
-            direction = unit_direction(tensor, seed, name, number)
-            squares += _errors(checked, name, direction, gradients[name], ladder) ** 2
-            if not np.isfinite(squares).all():
-                first = ladder[int(np.argmin(np.isfinite(squares)))]
-                raise InputError(
-                    f"the slope along {name} is not finite at the step {first:g}: expected a "
-                    "function that is finite around the point; use smaller steps"
+    with scalar_problem(function, inputs, loss, dtype) as (problem, gradient):
+        dtype_names = problem.dtype_names()
+        total = count * len(problem.segments)
+        for segment in problem.segments:
+            squares = np.zeros(len(ladder))
+            for number in range(count):
+                direction = unit_direction(problem, segment, seed, segment.name, number)
+                squares += _errors(problem, direction, gradient, ladder) ** 2
+                _check_finite(segment.name, squares, ladder)
+                done = len(curves) * count + number + 1
+                progress(f"gradient sweep, {dtype_names}", done, total)
+            differences = tuple(np.sqrt(squares / count).tolist())
+            curves.append(
+                Curve(
+                    tensor=segment.name,
+                    shape=segment.shape,
+                    differences=differences,
+                    law=error_law(ladder, differences),
                 )
-            progress(f"gradient sweep, {dtype_names}", len(curves) * count + number + 1, total)
-        differences = tuple(np.sqrt(squares / count).tolist())
-        curves.append(
-            Curve(
-                tensor=name,
-                shape=tuple(tensor.shape),
-                differences=differences,
-                law=error_law(ladder, differences),
             )
-        )
     return Sweep(
         dtype=dtype_names,
         steps=tuple(ladder),
@@ -132,9 +129,17 @@ def sweep(
 
 
 def _errors(
-    checked: Target, name: str, direction: Tensor, gradient: Tensor, ladder: Sequence[float]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    claimed = slope(gradient, direction)
-    return np.array(
-        [central_difference(checked, name, direction, step) - claimed for step in ladder]
-    )
+    problem: Problem, direction: Tensor, gradient: Tensor, ladder: Sequence[float]
+) -> Array:
+    claimed = float(gradient @ direction)
+    return np.array([central_difference(problem, direction, step) - claimed for step in ladder])
+
+
+def _check_finite(name: str, squares: Array, ladder: Sequence[float]) -> None:
+    finite = np.isfinite(squares)
+    if not finite.all():
+        first = ladder[int(np.argmin(finite))]
+        raise InputError(
+            f"the slope along {name} is not finite at the step {first:g}: expected a function "
+            "that is finite around the point; use smaller steps"
+        )

@@ -1,0 +1,101 @@
+"""PyTorch's operator database as targets: every differentiable operator with its sample inputs."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from backproof.gradcheck import GradientReport, check
+
+FACTOR = 1.001
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operator on one sample input."""
+
+    name: str
+    function: Callable[..., Any]
+    inputs: tuple[Any, ...]
+
+    def check(self, seed: int, **options: Any) -> GradientReport:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # operators warn of their own deprecation, and the like
+            return check(self.function, *self.inputs, seed=seed, **options)
+
+    def planted(self, factor: float = FACTOR) -> "Case":
+        """Return the case with the first checked tensor's gradient multiplied by a factor."""
+
+        class Scaled(Function):
+            @staticmethod
+            def forward(ctx: Any, x: Tensor) -> Tensor:
+                return x.clone()
+
+            @staticmethod
+            def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+                return factor * upstream[0]
+
+        def function(*arguments: Any) -> Any:
+            replaced = [False]
+
+            def change(value: Any) -> Any:
+                if isinstance(value, Tensor) and value.requires_grad and not replaced[0]:
+                    replaced[0] = True
+                    return Scaled.apply(value)
+                if isinstance(value, tuple | list):
+                    return type(value)(change(one) for one in value)
+                if isinstance(value, dict):
+                    return {key: change(one) for key, one in value.items()}
+                return value
+
+            return self.function(*(change(argument) for argument in arguments))
+
+        return Case(f"{self.name} × {factor}", function, self.inputs)
+
+
+def operators(every: int = 1, offset: int = 0) -> list[Any]:
+    """Return the operators that can be differentiated in float64; one of `every`."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    usable = [op for op in op_db if op.supports_autograd and torch.float64 in op.dtypes]
+    return usable[offset::every]
+
+
+def cases(
+    op: Any, seed: int, dtype: torch.dtype = torch.float64, most: int | None = None
+) -> Iterator[Case]:
+    """Yield the cases of one operator; samples that cannot be checked at all are left out."""
+    torch.manual_seed(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        samples = list(op.sample_inputs("cpu", dtype, requires_grad=True))
+    for number, sample in enumerate(samples[:most]):
+        tensors = _tensors((sample.input, sample.args, sample.kwargs))
+        if not any(tensor.requires_grad for tensor in tensors):
+            continue
+        if any(tensor.requires_grad and tensor.numel() == 0 for tensor in tensors):
+            continue
+        name = f"{op.formatted_name}[{number}]"
+        yield Case(name, _function(op, sample), (sample.input, sample.args, sample.kwargs))
+
+
+def _function(op: Any, sample: Any) -> Callable[..., Any]:
+    def function(first: Any, args: Any, kwargs: Any) -> Any:
+        result = op.gradcheck_wrapper(op.get_op(), first, *args, **kwargs)
+        return sample.output_process_fn_grad(result)
+
+    return function
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, tuple | list):
+        return [tensor for one in value for tensor in _tensors(one)]
+    if isinstance(value, dict):
+        return [tensor for one in value.values() for tensor in _tensors(one)]
+    return []

@@ -1,0 +1,214 @@
+"""Is this gradient right? The check that decides by the error it measured."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, SupportsIndex
+
+import torch
+from torch import nn
+
+from backproof._core.checks import open_unit, whole_number
+from backproof._core.errors import InputError
+from backproof._core.seeds import check_seed
+from backproof.gradcheck.adapt import make_target
+from backproof.gradcheck.claims import Asked, ask, draw_cotangents
+from backproof.gradcheck.findings import Finder
+from backproof.gradcheck.judge import Judge
+from backproof.gradcheck.precision import Shadow, is_low, make_shadow, tolerance
+from backproof.gradcheck.problem import Backward, Problem
+from backproof.gradcheck.report import GradientReport, TensorCheck
+from backproof.gradcheck.second import second_order
+from backproof.gradcheck.surroundings import Surroundings
+from backproof.gradcheck.torch_target import TorchTarget
+from backproof.gradcheck.verdict import Verdict, worst
+
+
+def check(
+    target: nn.Module | Callable[..., Any],
+    *inputs: Any,
+    loss: Callable[[Any], Any] | None = None,
+    gradient: Callable[..., Any] | None = None,
+    seed: SupportsIndex = 0,
+    false_alarm: float = 1e-6,
+    miss: float = 1e-6,
+    localize: bool = True,
+    order: SupportsIndex = 1,
+) -> GradientReport:
+    """Compare a claimed gradient with a numeric one, and say which entries are wrong.
+
+    Parameters
+    ----------
+    target
+        An ``nn.Module``: all parameters that require a gradient are checked, and inputs that do.
+        A function of tensors, an ``autograd.Function``'s ``apply`` included: inputs that require
+        a gradient are checked, or, where none does, all floating-point and complex ones. A
+        function of NumPy arrays together with `gradient`. A function of JAX arrays.
+    *inputs
+        What the target is called with; tensors may stand in nested tuples, lists and
+        dictionaries. Integers, booleans and everything that is no tensor are held fixed.
+    loss
+        From the target's output to what is differentiated; None where that is the output. An
+        output of several numbers is checked through random cotangents.
+    gradient
+        The claimed gradient of a function of arrays: called as ``gradient(*inputs)`` for a
+        function whose value is one number, as ``gradient(*inputs, cotangent)`` for one whose value
+        is an array, to return vᵀJ; it may also return a callable that takes the cotangent. It
+        returns one array for each checked input. None takes the target's own.
+    seed
+        Seed of the random directions and cotangents.
+    false_alarm
+        Probability, over the whole report, of DISAGREE for a right gradient; strictly between 0
+        and 1.
+    miss
+        Probability with which an error of the stated resolution is missed; likewise.
+    localize
+        Look for the wrong entries and the kind of mistake where a tensor disagrees.
+    order
+        2 checks the gradient's own gradient too, once the gradient itself agrees.
+
+    Returns
+    -------
+    GradientReport
+        Its verdicts come from the discrepancy δ and its standard error σ: AGREE if |δ| ≤ cσ and
+        errors above 1 % would show, DISAGREE if |δ| > cσ at every step that can tell, else
+        UNRESOLVED, with the reason.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as described, there is nothing to check, or the point or the value
+        there is not finite.
+    Exception
+        Whatever the target raises, with a note saying at which evaluation.
+    """
+    began = time.perf_counter()
+    settings = _Settings(
+        seed=check_seed(seed),
+        false_alarm=open_unit("false_alarm", false_alarm),
+        miss=open_unit("miss", miss),
+        localize=localize,
+    )
+    highest = whole_number("order", order, at_least=1)
+    if highest > 2:
+        raise InputError(f"order must be 1 or 2, got {highest}")
+    with Surroundings(target, loss, gradient) as surroundings:
+
+        def made(dtype: torch.dtype | None) -> Any:
+            return make_target(target, inputs, loss, gradient, surroundings, dtype)
+
+        report = _checked(made, settings, began)
+        if highest == 2 and report.verdict is not Verdict.DISAGREE:
+            second = _checked(lambda dtype: second_order(made(dtype)), settings, began, order=2)
+            report = replace(second, evaluations=report.evaluations + second.evaluations)
+    return report
+
+
+@dataclass(frozen=True)
+class _Settings:
+    seed: int
+    false_alarm: float
+    miss: float
+    localize: bool
+
+
+def _checked(
+    made: Callable[[torch.dtype | None], Any], settings: _Settings, began: float, order: int = 1
+) -> GradientReport:
+    """Check one target, on its float64 shadow where it has less and the shadow runs."""
+    target = made(None)
+    native = Problem.of(target)
+    backward = native.linearised()
+    dtypes = native.dtype_names()
+    cotangents = draw_cotangents(backward, settings.seed)
+    shadow = make_shadow(made(torch.float64), native, backward) if is_low(native, backward) else None
+    if shadow is None:
+        checks, asked, judge = _judged(native, backward, cotangents, settings)
+        precision = dtypes if not is_low(native, backward) else f"{dtypes} as given (no float64)"
+    else:
+        checks, asked, judge = _judged(shadow.problem, shadow.backward, cotangents, settings)
+        checks = _with_rounding(checks, shadow, native, backward, asked, settings)
+        precision = f"float64 shadow of {dtypes}"
+    evaluations = native.evaluations
+    if shadow is not None:
+        evaluations += shadow.problem.evaluations
+    return GradientReport(
+        verdict=worst([one.verdict for one in checks]),
+        tensors=tuple(checks),
+        evaluations=evaluations,
+        seconds=time.perf_counter() - began,
+        precision=precision,
+        order=order,
+        false_alarm=settings.false_alarm,
+        miss=settings.miss,
+        seed=settings.seed,
+        device=str(judge.problem.x.device),
+        notes=_notes(target, asked),
+    )
+
+
+def _judged(
+    problem: Problem, backward: Backward, cotangents: Any, settings: _Settings
+) -> tuple[list[TensorCheck], Asked, Judge]:
+    asked = ask(problem, backward, cotangents)
+    if isinstance(problem.target, TorchTarget):
+        problem.target.prefer_no_graph()
+    judge = Judge(problem, asked.claim, settings.seed, settings.false_alarm, settings.miss)
+    finder = Finder(judge, asked, backward, localize=settings.localize)
+    return finder.run(), asked, judge
+
+
+def _with_rounding(
+    checks: list[TensorCheck],
+    shadow: Shadow,
+    native: Problem,
+    backward: Backward,
+    asked: Asked,
+    settings: _Settings,
+) -> list[TensorCheck]:
+    """Add the rounding error of the target's own dtype, and judge there what rounding is not."""
+    claimed = ask(native, backward, asked.claim.cotangents)
+    rounding = shadow.rounding(claimed.claim.gradients, asked.claim.gradients)
+    limit = tolerance(native, backward)
+    # Where the gradient is zero there is nothing that rounding could be relative to.
+    sizes = {one.name: rounding[one.name] for one in checks if one.label != "vacuous"}
+    doubtful = [
+        name for name, size in sizes.items() if not size <= limit or name in claimed.not_finite
+    ]
+    own: dict[str, TensorCheck] = {}
+    if doubtful:
+        judge = Judge(native, claimed.claim, settings.seed, settings.false_alarm, settings.miss)
+        found = Finder(judge, claimed, backward, localize=settings.localize).run(doubtful)
+        own = {one.name: one for one in found}
+    dtypes = {segment.name: segment.dtype for segment in native.segments}
+    return [
+        replace(
+            _in_own_dtype(one, own.get(one.name)),
+            rounding=sizes.get(one.name),
+            dtype=dtypes[one.name],
+        )
+        for one in checks
+    ]
+
+
+def _in_own_dtype(shadow: TensorCheck, native: TensorCheck | None) -> TensorCheck:
+    """Return the finding in the target's own dtype if only that is wrong."""
+    if shadow.verdict is not Verdict.AGREE or native is None:
+        return shadow
+    if native.verdict is not Verdict.DISAGREE:
+        return shadow
+    return replace(native, reason=f"right in float64, wrong in {native.dtype}")
+
+
+def _notes(target: Any, asked: Asked) -> tuple[str, ...]:
+    notes = []
+    left_out = getattr(target, "left_out", ())
+    if left_out:
+        verb = "does" if len(left_out) == 1 else "do"
+        notes.append(f"{', '.join(left_out)} {verb} not require a gradient and was left out")
+    if asked.variation > 0:
+        notes.append(
+            "the backward pass is not deterministic: repeated, the gradient varies by up to "
+            f"{asked.variation:.1e} of its largest entry"
+        )
+    return tuple(notes)

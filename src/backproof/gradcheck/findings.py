@@ -1,0 +1,227 @@
+"""From verdicts to findings: the wrong entries, and the mistake that they look like."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import torch
+
+from backproof.gradcheck.claims import Asked
+from backproof.gradcheck.diagnosis import Wrong, diagnose, is_unnamed
+from backproof.gradcheck.extrapolation import Ladder
+from backproof.gradcheck.judge import Judge, Outcome, Reading
+from backproof.gradcheck.line import Line
+from backproof.gradcheck.localise import Entry, Localisation
+from backproof.gradcheck.probes import layout_findings
+from backproof.gradcheck.problem import Backward, Segment
+from backproof.gradcheck.report import TensorCheck, WrongEntry
+from backproof.gradcheck.slices import missing_sum
+from backproof.gradcheck.subgradient import at_kink, localiser
+from backproof.gradcheck.torch_target import TorchBackward
+from backproof.gradcheck.verdict import Verdict
+
+_MOST_NOT_FINITE = 20
+
+
+@dataclass
+class Finder:
+    """Judges the tensors of a problem and looks into those that disagree."""
+
+    judge: Judge
+    asked: Asked
+    backward: Backward
+    localize: bool
+
+    def run(self, names: list[str] | None = None) -> list[TensorCheck]:
+        """Return what was found, for all tensors or for those of these names."""
+        segments = [
+            segment
+            for segment in self.judge.problem.segments
+            if names is None or segment.name in names
+        ]
+        finite = [s.name for s in segments if s.name not in self.asked.not_finite]
+        self.judge.run(finite)
+        return [self._with_layouts(segment, self._found(segment)) for segment in segments]
+
+    def _found(self, segment: Segment) -> TensorCheck:
+        if segment.name in self.asked.not_finite:
+            return self._not_finite(segment)
+        outcome = self.judge.outcomes[segment.name]
+        if segment.name in self.judge.kinked:
+            outcome, entries = at_kink(self.judge, segment)
+            return self._checked(segment, outcome, entries)
+        if segment.name not in self.judge.suspects:
+            return self._checked(segment, outcome)
+        if not self.localize:
+            return replace(
+                self._checked(segment, outcome), diagnosis=self._without_entries(segment)
+            )
+        found = localiser(self.judge, segment).run()
+        diagnosis = self._diagnosis(segment, found)
+        return replace(self._checked(segment, outcome, found), diagnosis=diagnosis)
+
+    def _checked(
+        self, segment: Segment, outcome: Outcome, found: Localisation | None = None
+    ) -> TensorCheck:
+        found = found or Localisation()
+        scaled = (self.judge.claim.gradients * self.judge.scale)[:, segment.slice]
+        slope = float(torch.linalg.vector_norm(scaled)) / len(scaled) ** 0.5
+        return TensorCheck(
+            name=segment.name,
+            shape=segment.shape,
+            dtype=segment.dtype,
+            verdict=outcome.verdict,
+            discrepancy=float(outcome.delta),
+            sigma=float(outcome.sigma) if np.isfinite(outcome.sigma) else None,
+            slope=slope,
+            order=outcome.order,
+            resolution=outcome.resolution,
+            label=outcome.label,
+            reason=outcome.reason,
+            wrong=tuple(self._entry(segment, entry) for entry in found.wrong),
+            wrong_complete=found.complete,
+            sampled=found.sampled,
+        )
+
+    def _entry(self, segment: Segment, entry: Entry) -> WrongEntry:
+        coordinate = entry.coordinate - segment.start
+        parts = segment.coordinates.parts
+        return WrongEntry(
+            index=segment.coordinates.index(coordinate),
+            claimed=float(entry.claimed) if np.isfinite(entry.claimed) else None,
+            numeric=float(entry.numeric),
+            sigma=float(entry.sigma),
+            part="" if parts == 1 else ("real", "imaginary")[coordinate % 2],
+        )
+
+    # The kind of mistake
+
+    def _without_entries(self, segment: Segment) -> str:
+        return _DETACHED if segment.name in self.asked.missing else ""
+
+    def _diagnosis(self, segment: Segment, found: Localisation) -> str:
+        if segment.name in self.asked.missing:
+            return _DETACHED
+        if self._right_elsewhere(segment):
+            return (
+                f"gradient of a different point: the forward pass writes to {segment.name}, and "
+                "the claim is the gradient at what it leaves there"
+            )
+        text = diagnose(self._wrong(segment, found))
+        if not is_unnamed(text):
+            return text
+        reading = self.judge.suspects[segment.name]
+        own = reading.ladder.own
+        return (
+            missing_sum(self.backward, self.judge.claim, segment, own, reading.line) or text
+        )
+
+    def _wrong(self, segment: Segment, found: Localisation) -> Wrong:
+        own = self.judge.suspects[segment.name].ladder.own
+        entries = found.entries
+        start, coordinates = segment.start, segment.coordinates
+        shape = tuple(coordinates.values.shape) + ((2,) if coordinates.parts == 2 else ())
+        return Wrong(
+            shape=shape,
+            entries=entries,
+            flat=np.array([entry.coordinate - start for entry in entries], dtype=np.intp),
+            claimed_all=self.judge.claim.gradients[own, segment.slice].cpu().numpy(),
+            point=self.judge.problem.x[segment.slice].cpu().numpy(),
+            listed=found.complete,
+            sizes=self._sizes,
+        )
+
+    @cached_property
+    def _sizes(self) -> dict[int, str]:
+        """Sizes in the problem that a gradient may wrongly be multiplied or divided by."""
+        sizes: dict[int, str] = {}
+        for shape in self.backward.shapes():
+            for axis, size in enumerate(shape):
+                sizes.setdefault(size, f"the size of axis {axis} of the output")
+            sizes.setdefault(prod(shape), "the number of outputs")
+        for name, shape in self.backward.held_shapes():
+            for axis, size in enumerate(shape):
+                sizes.setdefault(size, f"the size of axis {axis} of {name}")
+            sizes.setdefault(prod(shape), f"the number of entries of {name}")
+        return sizes
+
+    def _right_elsewhere(self, segment: Segment) -> bool:
+        """Say whether the claim is right at what the forward pass left in its inputs."""
+        changed = self.backward.changed
+        if not changed:
+            return False
+        x = self.judge.problem.x.clone()
+        for one in self.judge.problem.segments:
+            if one.name in changed:
+                moved = one.coordinates.of_gradient(changed[one.name])
+                x[one.slice] = moved.to(x.device)
+        problem = self.judge.problem.moved_to(x)
+        base, _ = problem.value(problem.x)
+        reading = self.judge.suspects[segment.name]
+        claim = replace(self.judge.claim, problem=problem, base=base)
+        ladder = Ladder(
+            Line(claim, reading.line.direction), reading.ladder.own, reading.ladder.noise
+        )
+        there = ladder.run()
+        self.judge.problem.evaluations += problem.evaluations
+        return there.finite and abs(there.delta) < 1e-3 * abs(reading.estimate.delta)
+
+    # Other findings
+
+    def _not_finite(self, segment: Segment) -> TensorCheck:
+        """Judge a tensor with NaN or Inf in its claimed gradient, by the slopes that are there."""
+        judge, places = self.judge, self.asked.not_finite[segment.name]
+        entries: list[Entry] = []
+        for place in places[:_MOST_NOT_FINITE]:
+            direction = torch.zeros_like(judge.scale)
+            direction[place] = judge.scale[place]
+            reading: Reading = judge.measure(direction)
+            size = float(judge.scale[place])
+            exists = reading.estimate.finite and not judge.is_kinked(reading)
+            if exists and abs(reading.estimate.delta) < 1 / np.finfo(np.float64).eps:
+                entry = Entry(
+                    coordinate=place,
+                    claimed=float("nan"),
+                    error=0.0,
+                    sigma=reading.estimate.sigma / size,
+                    wrong=True,
+                    measured=reading.estimate.delta / size,
+                )
+                entries.append(entry)
+        kind = "Inf" if segment.name in self.asked.infinite else "NaN"
+        index = segment.coordinates.index(places[0] - segment.start)
+        reason = f"the claimed gradient has {kind} at {len(places)} of {segment.coordinates.count}"
+        reason += f" entries, first at {index}"
+        wrong = Localisation(entries=entries)
+        outcome = Outcome(
+            verdict=Verdict.DISAGREE if entries else Verdict.UNRESOLVED,
+            delta=0.0,
+            sigma=float("inf"),
+            order=None,
+            resolution=None,
+            reason=reason
+            + (", where the function has a slope" if entries else ", and no slope was found there"),
+        )
+        diagnosis = f"not finite: {kind} in the claimed gradient" if entries else ""
+        return replace(self._checked(segment, outcome, wrong), diagnosis=diagnosis)
+
+    def _with_layouts(self, segment: Segment, check: TensorCheck) -> TensorCheck:
+        what = self._layouts.get(segment.name)
+        if what is None or check.verdict is Verdict.DISAGREE:
+            return check
+        return replace(
+            check, verdict=Verdict.DISAGREE, reason=what, diagnosis="memory layout: " + what
+        )
+
+    @cached_property
+    def _layouts(self) -> dict[str, str]:
+        if not isinstance(self.backward, TorchBackward) or self.asked.variation > 0:
+            return {}
+        segments = [
+            s for s in self.judge.problem.segments if s.name not in self.asked.not_finite
+        ]
+        return layout_findings(self.backward, self.judge.claim.cotangents[0], segments)
+
+
+_DETACHED = "detached: the backward pass gives no gradient (None), but the value depends on it"

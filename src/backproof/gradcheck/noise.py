@@ -1,0 +1,177 @@
+"""The noise of evaluating a function, from the differences of values on a fine grid.
+
+ECnoise (Moré and Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33, 2011): along a
+short line a smooth function is a polynomial of low degree, whose higher differences vanish; what
+is left in them is noise. Kinks, jumps and poles look like noise too, but unlike it they become
+smaller, or go away, on finer grids, which is what is looked for before a level is believed.
+"""
+
+from dataclasses import dataclass
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.gradcheck.line import Line
+
+Array = NDArray[np.float64]
+
+_CENTRED, _ASIDE = range(-3, 4), range(1, 8)
+"""Points of a grid, in units of its spacing."""
+_ORDERS = (4, 5, 6)
+_DEGREES_PER_GRID = 3
+"""Independent differences of orders 4 to 6 on a grid of seven points."""
+_GRIDS = 3
+"""Successive grids that have to agree on a level."""
+_ALIKE = 4.0
+_NEAR_FLOOR = 30.0
+"""A level this near to that of rounding needs no search for structure: none could matter."""
+_FINEST = 64.0
+"""Finest spacing in units of the roundoff of the coordinates: six bits of every step are left."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviation of an evaluation of v·F along a line."""
+
+    level: Array
+    """(c,) One for each cotangent."""
+    degrees: int
+    """Degrees of freedom behind it."""
+    spacing: float
+    """Spacing of the coarsest grid that it was found on."""
+    settled: bool = True
+    """False where no grid down to the finest agreed with the next."""
+
+    def at_least(self, floor: Array) -> Array:
+        """(c,) Return the level, nowhere below `floor`."""
+        return np.maximum(self.level, floor)
+
+
+def measure_noise(line: Line, own: int, start: float | None = None) -> Noise:
+    """Find the level of noise that does not depend on the spacing of the grid.
+
+    Parameters
+    ----------
+    line
+        Where to measure.
+    own
+        The cotangent that decides on which grids to trust.
+    start
+        Coarsest spacing; None for one at which rounding dominates a smooth function.
+    """
+    unit = float(line.claim.problem.roundoff.max())
+    first = unit**0.25 if start is None else start
+    centred = _settle(_Grids(line, _CENTRED), own, first, _FINEST * unit)
+    if centred.settled and (centred.level[own] <= _NEAR_FLOOR * line.floor()[own]):
+        return centred
+    # A kink or a jump at the point itself does not show on one side of it.
+    aside = _settle(_Grids(line, _ASIDE), own, first, _FINEST * unit)
+    lower = aside.level[own] < centred.level[own] / 10
+    return aside if aside.settled and (lower or not centred.settled) else centred
+
+
+def _settle(grids: "_Grids", own: int, spacing: float, finest: float) -> Noise:
+    line = grids.line
+    while True:
+        found = _plateau(grids, own, spacing, finest)
+        if found is None:
+            return _unsettled(grids, spacing)
+        level = found.at_least(line.floor())[own]
+        if level <= _NEAR_FLOOR * line.floor()[own]:
+            return found
+        finer = _structure_below(grids, own, found.spacing / 9, level, finest)
+        if finer is None:
+            return found
+        spacing = finer
+
+
+@dataclass
+class _Grid:
+    level: Array
+    repeats: bool
+    """Whether values repeat on one side: the function is a staircase at this spacing."""
+    finite: bool
+
+
+class _Grids:
+    """Grids of seven points at spacings that fall by 3, so that each shares three with the next."""
+
+    def __init__(self, line: Line, places: range) -> None:
+        self.line = line
+        self._places = places
+        start = np.zeros(len(line.claim.cotangents))
+        self._values: dict[float, tuple[Array, Array]] = {0.0: (start, start)}
+        self.seen: dict[float, _Grid] = {}
+
+    def at(self, spacing: float) -> _Grid:
+        if spacing not in self.seen:
+            pairs = [self._value(k, spacing) for k in self._places]
+            values = np.stack([residual for _, residual in pairs])
+            changes = np.diff([rise for rise, _ in pairs], axis=0)
+            self.seen[spacing] = _Grid(
+                level=_ecnoise(values),
+                repeats=bool((changes[3:] == 0).all(axis=1).any())
+                or bool((changes[:3] == 0).all(axis=1).any()),
+                finite=bool(np.isfinite(values).all()),
+            )
+        return self.seen[spacing]
+
+    def _value(self, k: int, spacing: float) -> tuple[Array, Array]:
+        t = k * spacing
+        # ±3h is ±h of the grid three times as wide, up to the last bit.
+        near = next((s for s in self._values if abs(s - t) <= 1e-12 * abs(t)), None)
+        if near is None:
+            self._values[t] = self.line.rise_and_residual(t)
+            near = t
+        return self._values[near]
+
+
+def _ecnoise(values: Array) -> Array:
+    """(c,) Root mean square of the estimates from the differences of orders 4 to 6."""
+    squares = []
+    for order in _ORDERS:
+        differences = np.diff(values, n=order, axis=0)
+        weight = factorial(order) ** 2 / factorial(2 * order)
+        squares.append(weight * np.mean(differences**2, axis=0))
+    return np.asarray(np.sqrt(np.mean(squares, axis=0)))
+
+
+def _plateau(grids: _Grids, own: int, spacing: float, finest: float) -> Noise | None:
+    line = grids.line
+    levels: list[tuple[float, Array]] = []
+    while spacing >= finest:
+        grid = grids.at(spacing)
+        if grid.finite:
+            levels.append((spacing, grid.level))
+        else:
+            levels.clear()
+        last = levels[-_GRIDS:]
+        floor = line.floor()[own]
+        if len(last) == _GRIDS:
+            sizes = [max(float(level[own]), floor) for _, level in last]
+            if max(sizes) <= _ALIKE * min(sizes):
+                level = np.sqrt(np.mean([level**2 for _, level in last], axis=0))
+                return Noise(level, _GRIDS * _DEGREES_PER_GRID, last[0][0])
+        spacing /= 3
+    return None
+
+
+def _structure_below(
+    grids: _Grids, own: int, spacing: float, level: float, finest: float
+) -> float | None:
+    """Return a spacing at which what looked like noise is gone."""
+    while spacing >= finest:
+        grid = grids.at(spacing)
+        if grid.finite and not grid.repeats and grid.level[own] < level / 10:
+            return spacing
+        spacing /= 81
+    return None
+
+
+def _unsettled(grids: _Grids, spacing: float) -> Noise:
+    levels = [grid.level for grid in grids.seen.values() if grid.finite]
+    if not levels:
+        count = len(grids.line.claim.cotangents)
+        return Noise(np.full(count, np.inf), _DEGREES_PER_GRID, spacing, settled=False)
+    return Noise(np.max(levels, axis=0), _DEGREES_PER_GRID, spacing, settled=False)
