@@ -23,6 +23,7 @@ class Case:
     inputs: tuple[Any, ...]
 
     def check(self, seed: int, **options: Any) -> GradientReport:
+        """Check the operator's own gradient."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # operators warn of their own deprecation, and the like
             return check(self.function, *self.inputs, seed=seed, **options)
@@ -32,11 +33,11 @@ class Case:
 
         class Scaled(Function):
             @staticmethod
-            def forward(ctx: Any, x: Tensor) -> Tensor:
+            def forward(_: Any, x: Tensor) -> Tensor:
                 return x.clone()
 
             @staticmethod
-            def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+            def backward(_: Any, *upstream: Tensor) -> Tensor:
                 return factor * upstream[0]
 
         def function(*arguments: Any) -> Any:
@@ -45,7 +46,7 @@ class Case:
             def change(value: Any) -> Any:
                 if isinstance(value, Tensor) and value.requires_grad and not replaced[0]:
                     replaced[0] = True
-                    return Scaled.apply(value)
+                    return Scaled.apply(value)  # type: ignore[no-untyped-call]
                 if isinstance(value, tuple | list):
                     return type(value)(change(one) for one in value)
                 if isinstance(value, dict):

@@ -14,6 +14,7 @@ import click
 
 from backproof import __version__
 from backproof._core.errors import BackproofError
+from backproof.cli.check import check
 from backproof.cli.lab import lab
 from backproof.cli.report import report
 
@@ -30,14 +31,15 @@ def commands(debug: bool) -> None:
     """Proof for backprop: explain the tape, verify the gradient, train, certify the test error."""
 
 
+commands.add_command(check)
 commands.add_command(lab)
 commands.add_command(report)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 ok, 2 unusable input, 130 interrupted.
+    """Run the command line and exit: 0 ok, 1 a check found something, 2 unusable input.
 
-    1 is kept for commands that check something, and find it.
+    130 where it was interrupted.
     """
     words = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):

@@ -44,8 +44,8 @@ def make_target(
                 "is what its backward pass gives"
             )
         if any(isinstance(value, Tensor) for value in given):
-            function, gradient = _on_arrays(function, inputs), _on_arrays(gradient, inputs)
-            loss = None if loss is None else _on_arrays(loss, ())
+            function, gradient = _on_arrays(function), _on_arrays(gradient)
+            loss = None if loss is None else _on_arrays(loss)
             inputs = mapped(inputs, lambda _, value: _array(value))
         return NumpyTarget(function, gradient, _cast(inputs, dtype), loss, surroundings)
     if isinstance(function, nn.Module) or any(isinstance(value, Tensor) for value in given):
@@ -79,7 +79,7 @@ def _cast(inputs: tuple[Any, ...], dtype: torch.dtype | None) -> tuple[Any, ...]
     return tuple(mapped(list(inputs), cast))
 
 
-def _on_arrays(function: Callable[..., Any], inputs: tuple[Any, ...]) -> Callable[..., Any]:
+def _on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of tensors as one of arrays."""
 
     def on_arrays(*arguments: Any) -> Any:
@@ -89,7 +89,7 @@ def _on_arrays(function: Callable[..., Any], inputs: tuple[Any, ...]) -> Callabl
         )
         result = function(*tensors)
         if callable(result) and not isinstance(result, Tensor):
-            return _on_arrays(result, ())
+            return _on_arrays(result)
         return mapped(result, lambda _, one: _array(one))
 
     # The names of the arguments are read off the signature.

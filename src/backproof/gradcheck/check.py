@@ -121,10 +121,11 @@ def _checked(
     backward = native.linearised()
     dtypes = native.dtype_names()
     cotangents = draw_cotangents(backward, settings.seed)
-    shadow = make_shadow(made(torch.float64), native, backward) if is_low(native, backward) else None
+    low = is_low(native, backward)
+    shadow = make_shadow(made(torch.float64), native, backward) if low else None
     if shadow is None:
         checks, asked, judge = _judged(native, backward, cotangents, settings)
-        precision = dtypes if not is_low(native, backward) else f"{dtypes} as given (no float64)"
+        precision = f"{dtypes}, as it does not run in float64" if low else dtypes
     else:
         checks, asked, judge = _judged(shadow.problem, shadow.backward, cotangents, settings)
         checks = _with_rounding(checks, shadow, native, backward, asked, settings)

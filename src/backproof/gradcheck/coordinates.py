@@ -103,7 +103,9 @@ class Coordinates:
             return real_vector(gradient if _is_dense(gradient) else gradient.to_dense())
         if self.tensor.layout == torch.sparse_coo and not _is_dense(gradient):
             # Never dense: a sparse tensor may be too large for that.
-            pattern = gradient.to_sparse_coo().coalesce().sparse_mask(self.tensor)
+            pattern = (
+                gradient.to_sparse(layout=torch.sparse_coo).coalesce().sparse_mask(self.tensor)
+            )
             return real_vector(pattern.coalesce().values())
         dense = gradient if _is_dense(gradient) else gradient.to_dense()
         return real_vector(dense.reshape(-1)[self._positions]).reshape(-1)

@@ -12,6 +12,7 @@ from backproof._core.numbers import counted
 from backproof.gradcheck.localise import Entry
 
 Array = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 _UNNAMED = "missing term, or a wrong one: numeric − claimed follows no simple pattern"
 _FEWEST = 3
@@ -28,7 +29,7 @@ class Wrong:
     shape: tuple[int, ...]
     entries: Sequence[Entry]
     """Measured entries, wrong and right."""
-    flat: Array
+    flat: Places
     """(e,) Places of the measured entries in the tensor, row by row."""
     claimed_all: Array
     """The claimed derivative of every entry, row by row."""
@@ -98,7 +99,7 @@ def _factor(wrong: Wrong) -> str:
     if not visible.any() or (visible.sum() < _FEWEST and len(numeric) > visible.sum()):
         return ""
     if not np.abs(claimed[visible]).any():
-        return "detached: the claimed gradient is zero" if _FEWEST <= visible.sum() else ""
+        return "detached: the claimed gradient is zero" if visible.sum() >= _FEWEST else ""
     factor = float((claimed * numeric)[visible].sum() / (numeric[visible] ** 2).sum())
     if factor == 0 or abs(factor - 1) < 1e-9:
         return ""
@@ -141,9 +142,7 @@ def _permuted(wrong: Wrong) -> str:
     return ""
 
 
-def _permutations(
-    shape: tuple[int, ...], flat: NDArray[np.intp]
-) -> Iterator[tuple[str, NDArray[np.intp]]]:
+def _permutations(shape: tuple[int, ...], flat: Places) -> Iterator[tuple[str, Places]]:
     index = np.unravel_index(flat, shape)
     for a, b in combinations(range(len(shape)), 2):
         swapped = list(range(len(shape)))
@@ -189,8 +188,10 @@ def _place(wrong: Wrong) -> str:
         rows = sorted(set(bad[:, axis].tolist()))
         whole = len(bad) == len(rows) * everywhere // size
         apart = not set(rows) & set(good[:, axis].tolist())
-        if len(wrong.shape) > 1 and len(rows) < size and (
-            whole if wrong.listed else apart and len(good) >= _FEWEST
+        if (
+            len(wrong.shape) > 1
+            and len(rows) < size
+            and (whole if wrong.listed else apart and len(good) >= _FEWEST)
         ):
             return f"wrong only at some rows: {_listed(rows)} of axis {axis}"
     if wrong.listed:
@@ -226,5 +227,3 @@ def _term(wrong: Wrong, *, sparse: bool) -> str:
 def is_unnamed(text: str) -> bool:
     """Say whether a diagnosis found no pattern."""
     return not text or text.endswith(_UNNAMED)
-
-

@@ -78,9 +78,7 @@ class Ladder:
 
     def replay(self, other: "Ladder") -> None:
         """Take the differences of another ladder on the same line, with this one's noise."""
-        for step, difference, even in zip(
-            other.steps, other.differences, other.even, strict=True
-        ):
+        for step, difference, even in zip(other.steps, other.differences, other.even, strict=True):
             self._add(step, difference, even)
         self.h = other.h
 
@@ -180,9 +178,7 @@ class Ladder:
         """Fit the order on the finest steps whose changes stand out of the noise."""
         changes = np.abs(np.diff(self.differences))
         clean = [
-            i
-            for i in range(len(changes))
-            if changes[i] > _CLEAN * self.noise_of(self.steps[i + 1])
+            i for i in range(len(changes)) if changes[i] > _CLEAN * self.noise_of(self.steps[i + 1])
         ]
         if len(clean) < 2 or clean[-1] != clean[-2] + 1:
             return None

@@ -113,9 +113,7 @@ class Finder:
             return text
         reading = self.judge.suspects[segment.name]
         own = reading.ladder.own
-        return (
-            missing_sum(self.backward, self.judge.claim, segment, own, reading.line) or text
-        )
+        return missing_sum(self.backward, self.judge.claim, segment, own, reading.line) or text
 
     def _wrong(self, segment: Segment, found: Localisation) -> Wrong:
         own = self.judge.suspects[segment.name].ladder.own
@@ -218,9 +216,7 @@ class Finder:
     def _layouts(self) -> dict[str, str]:
         if not isinstance(self.backward, TorchBackward) or self.asked.variation > 0:
             return {}
-        segments = [
-            s for s in self.judge.problem.segments if s.name not in self.asked.not_finite
-        ]
+        segments = [s for s in self.judge.problem.segments if s.name not in self.asked.not_finite]
         return layout_findings(self.backward, self.judge.claim.cotangents[0], segments)
 
 

@@ -101,7 +101,7 @@ class Judge:
 
     @cached_property
     def tests(self) -> int:
-        """Tests among which the false-alarm probability is split: joint ones, and two laws alone."""
+        """Tests that share the false-alarm probability: joint ones, and two laws alone."""
         return DIRECTIONS * (1 + 2 * len(self.problem.segments))
 
     @property
@@ -186,9 +186,7 @@ class Judge:
             resolution=self.resolution(segment, readings, scale),
         )
 
-    def resolution(
-        self, segment: Segment, readings: list[Reading], scale: Tensor
-    ) -> float | None:
+    def resolution(self, segment: Segment, readings: list[Reading], scale: Tensor) -> float | None:
         """Return the relative error of a tensor's gradient that is missed with probability `miss`.
 
         An error e of the gradient shows as ⟨e, u⟩ along u = s·N(0, 1), which is Gaussian with
@@ -229,16 +227,16 @@ class Judge:
             if kinked is not None:
                 self.kinked[segment.name] = kinked
                 return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_KINK)
-            if self._is_flat(segment, readings):
+            if self._is_flat(readings):
                 return self._flat(outcome, readings)
             if best is None or (outcome.resolution or np.inf) < (best.resolution or np.inf):
                 best = outcome
             if best.resolution is not None and best.resolution <= COARSEST:
                 return best
         assert best is not None
-        return self._coarse(segment, best, readings)
+        return self._coarse(best, readings)
 
-    def _is_flat(self, segment: Segment, readings: list[Reading]) -> bool:
+    def _is_flat(self, readings: list[Reading]) -> bool:
         """Say whether slope and claim are both zero, to rounding of a function of this size."""
         for one in readings:
             size = max(
@@ -267,7 +265,7 @@ class Judge:
             )
         return replace(outcome, reason=reason, label="vacuous", resolution=None)
 
-    def _coarse(self, segment: Segment, outcome: Outcome, readings: list[Reading]) -> Outcome:
+    def _coarse(self, outcome: Outcome, readings: list[Reading]) -> Outcome:
         assert self.noise is not None
         size = outcome.resolution
         if not any(one.estimate.finite for one in readings):
@@ -356,7 +354,6 @@ class Judge:
             return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_STAIRCASE)
         self.suspects[segment.name] = reading
         return outcome
-
 
     def _is_backward_rounding(self, reading: Reading) -> bool:
         """Say whether a tiny discrepancy is within what rounding does to the claimed slope.

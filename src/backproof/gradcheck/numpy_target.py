@@ -29,8 +29,8 @@ class NumpyTarget:
     """A function of arrays and its claimed gradient.
 
     `gradient` is called as ``gradient(*inputs)`` where the value is one number. Where it is an
-    array, it is called as ``gradient(*inputs, cotangent)`` and returns vᵀJ; or ``gradient(*inputs)``
-    returns a callable that maps a cotangent to vᵀJ.
+    array, it is called as ``gradient(*inputs, cotangent)`` and returns vᵀJ; or as
+    ``gradient(*inputs)``, to return a callable that maps a cotangent to vᵀJ.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class NumpyBackward:
         sizes = [prod(shape) for shape in self.shapes()]
         return [
             from_real_vector(part, like)
-            for part, like in zip(vector.split(sizes), self._parts, strict=True)
+            for part, like in zip(torch.split(vector, sizes), self._parts, strict=True)
         ]
 
 
@@ -175,13 +175,13 @@ def _accepts(function: Callable[..., Any], count: int) -> bool:
 
 
 def _checked(given: list[tuple[str, Any]]) -> Tensors:
-    arrays = {
+    arrays: dict[str, Any] = {
         name: value
         for name, value in given
         if isinstance(value, np.ndarray | np.number) and np.asarray(value).dtype.kind in "fc"
     }
     if not arrays:  # numbers of Python are inputs to differentiate only where nothing else is
-        arrays = {name: value for name, value in given if isinstance(value, float | complex)}
+        arrays |= {name: value for name, value in given if isinstance(value, float | complex)}
     if not arrays:
         raise InputError(
             "nothing to check: no input of the function is a floating-point array; expected NumPy "
@@ -256,9 +256,7 @@ def _checked_gradient(name: str, value: Any, tensor: Tensor) -> Tensor:
     expected = str(tensor.dtype).removeprefix("torch.")
     shape = tuple(tensor.shape)
     if value is None:
-        raise InputError(
-            f"gradient= returned None for {name}: expected an array of shape {shape}"
-        )
+        raise InputError(f"gradient= returned None for {name}: expected an array of shape {shape}")
     array = np.asarray(value)
     if array.shape != shape:
         raise InputError(

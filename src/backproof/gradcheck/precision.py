@@ -63,4 +63,5 @@ def tolerance(native: Problem, backward: Backward) -> float:
 
     The square root of the unit roundoff: half of the digits.
     """
-    return float(max(native.roundoff.max(), backward.roundoff.max())) ** 0.5
+    unit = max(float(native.roundoff.max()), float(backward.roundoff.max()))
+    return float(unit**0.5)

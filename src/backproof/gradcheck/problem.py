@@ -137,9 +137,7 @@ class Problem:
     def moved_to(self, x: Tensor) -> "Problem":
         """Return the problem at another point; evaluations are counted there anew."""
         rounded, _ = self._rounded(x)
-        return Problem(
-            target=self.target, segments=self.segments, x=rounded, outputs=self.outputs
-        )
+        return Problem(target=self.target, segments=self.segments, x=rounded, outputs=self.outputs)
 
     def value(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return F near x (m,), and the point (n,) that rounding to the dtypes made of x."""

@@ -39,9 +39,7 @@ class WrongEntry(Result):
         place = ", ".join(map(str, self.index))
         part = f" ({self.part} part)" if self.part else ""
         claimed = "not finite" if self.claimed is None else f"{self.claimed:.6g}"
-        return (
-            f"[{place}]{part}: claimed {claimed}, numeric {self.numeric:.6g} ± {self.sigma:.1e}"
-        )
+        return f"[{place}]{part}: claimed {claimed}, numeric {self.numeric:.6g} ± {self.sigma:.1e}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +90,7 @@ class TensorCheck(Result):
         return "\n".join(lines)
 
     def _summary(self) -> str:
-        parts = [f"discrepancy {self._relative()}"]
+        parts = [f"discrepancy {self.relative()}"]
         if self.diagnosis:
             parts.insert(0, self.diagnosis)
         if self.label:
@@ -105,7 +103,8 @@ class TensorCheck(Result):
             parts.append(f"rounding to {self.dtype} {self.rounding:.1e}")
         return "; ".join(parts)
 
-    def _relative(self) -> str:
+    def relative(self) -> str:
+        """Return the discrepancy as text, relative to the slope where that is not zero."""
         sigma = float("inf") if self.sigma is None else self.sigma
         if self.slope == 0 or self.label == "vacuous":
             return f"{self.discrepancy:.1e} ± {sigma:.1e} (slope claimed to be zero)"
@@ -113,10 +112,8 @@ class TensorCheck(Result):
 
     def _about_the_rest(self) -> list[str]:
         if self.sampled and not self.wrong_complete:
-            return [
-                f"    {len(self.wrong)} of {self.sampled} entries drawn at random are wrong; "
-                "not all were looked for"
-            ]
+            drawn = f"{len(self.wrong)} of {self.sampled} entries drawn at random are wrong"
+            return [f"    {drawn}; not all were looked for"]
         lines = []
         if len(self.wrong) > _SHOWN:
             lines.append(f"    and {len(self.wrong) - _SHOWN} more")
@@ -219,7 +216,7 @@ def _html_row(tensor: TensorCheck) -> str:
         tensor.verdict.upper(),
         tensor.name,
         str(tensor.shape),
-        tensor._relative(),
+        tensor.relative(),
         "\n".join(part for part in finding if part),
     )
     inner = "".join(f"<td>{html.escape(cell).replace(chr(10), '<br>')}</td>" for cell in cells)

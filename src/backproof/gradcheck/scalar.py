@@ -49,7 +49,8 @@ def unit_direction(problem: Problem, segment: Segment, seed: int, *names: str | 
     rng = seeds.generator(seed, "gradcheck.direction", *names)
     u = torch.zeros_like(problem.x)
     u[segment.slice] = torch.from_numpy(rng.standard_normal(segment.coordinates.count))
-    return u / torch.linalg.vector_norm(u)
+    unit: Tensor = u / torch.linalg.vector_norm(u)
+    return unit
 
 
 def central_difference(problem: Problem, direction: Tensor, step: float) -> float:

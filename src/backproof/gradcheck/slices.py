@@ -6,6 +6,7 @@ to zero nothing changes.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -13,9 +14,8 @@ import torch
 from torch import Tensor
 
 from backproof.gradcheck.line import Claim, Line
-from backproof.gradcheck.numpy_target import NumpyBackward
 from backproof.gradcheck.probes import custom_nodes, pulled_with
-from backproof.gradcheck.problem import Segment
+from backproof.gradcheck.problem import Backward, Segment
 from backproof.gradcheck.torch_target import TorchBackward
 
 _LONGEST = 64
@@ -26,24 +26,21 @@ Pull = Callable[[int, int], Tensor]
 """From an axis and an index to the gradient of that slice alone."""
 
 
-def missing_sum(
-    backward: TorchBackward | NumpyBackward, claim: Claim, segment: Segment, own: int, line: Line
-) -> str:
+def missing_sum(backward: Backward, claim: Claim, segment: Segment, own: int, line: Line) -> str:
     """Return which sum over a broadcast axis seems to be missing; empty if none does."""
     cotangent = claim.cotangents[own]
     if len(cotangent) > 1:
         for shape, start in _outputs(backward):
-            for axis, index in _single_slices(
-                shape, lambda a, i: _sliced(backward, cotangent, shape, start, a, i), segment
-            ):
+            pull: Pull = partial(_sliced, backward, cotangent, shape, start)
+            for axis, index in _single_slices(shape, pull, segment):
                 if _others_matter(claim, cotangent, shape, start, axis, index, line):
                     return _text(axis, index, "output")
         return ""
     if isinstance(backward, TorchBackward):
         for node in custom_nodes(backward):
             for position, shape in enumerate(_incoming_shapes(backward, node, cotangent)):
-                pull = _at_node(backward, node, cotangent, position)
-                for axis, index in _single_slices(shape, pull, segment):
+                at_node = _at_node(backward, node, cotangent, position)
+                for axis, index in _single_slices(shape, at_node, segment):
                     return _text(axis, index, "incoming gradient")
     return ""
 
@@ -68,7 +65,7 @@ def _single_slices(
             yield axis, seen[0]
 
 
-def _outputs(backward: TorchBackward | NumpyBackward) -> Iterator[tuple[tuple[int, ...], int]]:
+def _outputs(backward: Backward) -> Iterator[tuple[tuple[int, ...], int]]:
     """Yield shape and start of each output in the vector, complex ones as pairs."""
     start = 0
     for shape in backward.shapes():
@@ -77,7 +74,7 @@ def _outputs(backward: TorchBackward | NumpyBackward) -> Iterator[tuple[tuple[in
 
 
 def _sliced(
-    backward: TorchBackward | NumpyBackward,
+    backward: Backward,
     cotangent: Tensor,
     shape: tuple[int, ...],
     start: int,
@@ -112,9 +109,7 @@ def _others_matter(
     others = cotangent * (inside - _slice_mask(cotangent, shape, start, axis, index))
     weights = torch.stack([cotangent, others])
     nothing = torch.zeros(2, claim.gradients.shape[1], dtype=torch.float64, device=weights.device)
-    probe = Line(
-        Claim(claim.problem, claim.base, weights, nothing, claim.roundoff), line.direction
-    )
+    probe = Line(Claim(claim.problem, claim.base, weights, nothing, claim.roundoff), line.direction)
     h = 1e-4
     forward, backward = probe.step(h)
     whole, rest = (forward - backward) / (2 * h)

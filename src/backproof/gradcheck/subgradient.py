@@ -1,4 +1,4 @@
-"""At a kink: is the claimed derivative one that an algorithm may choose there?
+"""Kinks at the point: what may be claimed there.
 
 Clarke's generalised gradient is the convex hull of the derivatives at the points around. An entry
 is accepted between the smallest and the largest slope found along it, at the point to either side
@@ -126,17 +126,17 @@ class _Around:
         low, high = min(slopes), max(slopes)
         # Moving aside changes a smooth part of the slope by about the distance.
         slack = self._slack(entry) + 3 * _BESIDE * (high - low)
-        return low - slack <= entry.claimed <= high + slack
+        return bool(low - slack <= entry.claimed <= high + slack)
 
     def has_kink_along(self, entry: Entry) -> bool:
         """Say whether the slopes to both sides differ along this entry alone."""
         left, right = self._one_sided(entry)
         # A smooth function has slopes that differ by about the step.
         smooth = 10 * self._h * max(abs(left), abs(right))
-        return abs(left - right) > 2 * self._slack(entry) + smooth
+        return bool(abs(left - right) > 2 * self._slack(entry) + smooth)
 
     def _slack(self, entry: Entry) -> float:
-        return self._noise / float(self._judge.scale[entry.coordinate])
+        return float(self._noise / self._judge.scale[entry.coordinate])
 
     def _one_sided(self, entry: Entry) -> tuple[float, float]:
         size = float(self._judge.scale[entry.coordinate])

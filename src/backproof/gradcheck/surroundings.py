@@ -54,15 +54,16 @@ class Surroundings:
 
     def notice_use(self) -> None:
         """Find out, after the first evaluation, which slow generators the target uses."""
-        now = np.random.get_state()  # noqa: NPY002
+        numpy = np.random.get_state()  # noqa: NPY002
         self._used = (
             random.getstate() != self._python,
-            now[2] != self._numpy[2] or bool((now[1] != self._numpy[1]).any()),
+            any(np.any(now != before) for now, before in zip(numpy, self._numpy, strict=True)),
         )
 
 
 def _device_states() -> dict[int, Tensor]:
-    if not (torch.cuda.is_available() and torch.cuda.is_initialized()):
+    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if not (torch.cuda.is_available() and initialised):
         return {}
     return {i: torch.cuda.get_rng_state(i) for i in range(torch.cuda.device_count())}
 

@@ -45,7 +45,9 @@ class TorchTarget:
         """Return all differentiable outputs as a vector (m,), float64."""
         with torch.inference_mode(False), torch.set_grad_enabled(self._records):
             result = self.call(_copies(at))
-        return torch.cat([self._vector(tensor) for _, tensor in self._selected(result)])
+            parts = self.selected(result)
+        device = next(iter(self.tensors.values())).device
+        return torch.cat([real_vector(part).to(device) for part in parts])
 
     def linearised(self, at: Tensors) -> "TorchBackward":
         """Run the target with a graph, whatever the caller has set."""
@@ -56,7 +58,7 @@ class TorchTarget:
             self.surroundings.notice_use()
             if self._kept is None:
                 self._choose(result)
-            outputs = [_dense(tensor) for _, tensor in self._selected(result)]
+            outputs = self.selected(result)
         changed = {
             name: tensor.detach() for name, tensor in handed.items() if _differs(tensor, own[name])
         }
@@ -95,15 +97,13 @@ class TorchTarget:
         self._kept = kept
         self.left_out = tuple(name for name, _ in floating if name not in kept)
 
-    def _selected(self, result: Any) -> list[tuple[str, Tensor]]:
-        chosen = [(name, tensor) for name, tensor in _tensors(result) if differentiable(tensor)]
-        if self._kept is None:
-            return chosen
-        return [(name, tensor) for name, tensor in chosen if name in self._kept]
-
-    def _vector(self, tensor: Tensor) -> Tensor:
-        device = next(iter(self.tensors.values())).device
-        return real_vector(_dense(tensor)).to(device)
+    def selected(self, result: Any) -> list[Tensor]:
+        """Return the outputs that are differentiated, dense."""
+        return [
+            tensor if tensor.layout == torch.strided else tensor.to_dense()
+            for name, tensor in _tensors(result)
+            if differentiable(tensor) and (self._kept is None or name in self._kept)
+        ]
 
 
 class TorchBackward:
@@ -138,7 +138,7 @@ class TorchBackward:
         sizes = [prod(shape) for shape in self.shapes()]
         return [
             from_real_vector(part.to(tensor.device), tensor.detach())
-            for part, tensor in zip(vector.split(sizes), self.graph_outputs, strict=True)
+            for part, tensor in zip(torch.split(vector, sizes), self.graph_outputs, strict=True)
         ]
 
     def rounded(self, vector: Tensor) -> Tensor:
@@ -160,7 +160,8 @@ class TorchBackward:
                 retain_graph=True,
                 allow_unused=True,
             )
-        parts, missing = [], set()
+        parts: list[Tensor] = []
+        missing: set[str] = set()
         device = self.outputs.device
         for (name, tensor), gradient in zip(self._own.items(), gradients, strict=True):
             coordinates = Coordinates(tensor.detach())
@@ -186,14 +187,13 @@ def torch_target(
     floating-point and complex ones. `dtype` converts all of these, and what is held fixed too.
     """
 
-    def converted(name: str, value: Any) -> Any:
+    def converted(_: str, value: Any) -> Any:
         return _converted(value, dtype) if isinstance(value, Tensor) else value
 
-    names = argument_names(
-        function.forward if isinstance(function, nn.Module) else function, len(inputs)
-    )
-    given = [leaf for name, value in zip(names, inputs, strict=True) for leaf in leaves(value, name)]
-    held = tuple(mapped(value, converted, name) for name, value in zip(names, inputs, strict=True))
+    described = function.forward if isinstance(function, nn.Module) else function
+    names = argument_names(described, len(inputs))
+    given = _named_leaves(names, inputs)
+    held = [mapped(value, converted, name) for name, value in zip(names, inputs, strict=True)]
     if isinstance(function, nn.Module):
         parameters, call = _module_call(function, dtype)
         checked = _requiring(given)
@@ -201,7 +201,7 @@ def torch_target(
         parameters, call = {}, _plain_call(function)
         checked = _requiring(given) or _floating(given)
     renamed = {name: f"input {name}" if name in parameters else name for name in checked}
-    own = dict(leaf for name, value in zip(names, held, strict=True) for leaf in leaves(value, name))
+    own = dict(_named_leaves(names, held))
     tensors = {**parameters, **{renamed[name]: own[name].detach() for name in checked}}
     if not tensors:
         raise InputError(_nothing(function))
@@ -252,6 +252,11 @@ def _plain_call(function: Callable[..., Any]) -> Call:
     return lambda _, arguments: function(*arguments)
 
 
+def _named_leaves(names: Sequence[str], values: Sequence[Any]) -> list[tuple[str, Any]]:
+    pairs = zip(names, values, strict=True)
+    return [leaf for name, value in pairs for leaf in leaves(value, name)]
+
+
 def _requiring(given: list[tuple[str, Any]]) -> list[str]:
     return [name for name, v in given if isinstance(v, Tensor) and v.requires_grad]
 
@@ -262,9 +267,7 @@ def _floating(given: list[tuple[str, Any]]) -> list[str]:
 
 def _nothing(function: nn.Module | Callable[..., Any]) -> str:
     if isinstance(function, nn.Module):
-        return (
-            "nothing to check: no parameter of the module requires a gradient, and no input does"
-        )
+        return "nothing to check: no parameter of the module requires a gradient, and no input does"
     return (
         "nothing to check: no input of the function is a floating-point tensor; expected tensors "
         "(or NumPy arrays together with gradient=) after the function"
@@ -287,10 +290,6 @@ def _coalesced(tensors: Tensors) -> Tensors:
         name: tensor.coalesce() if tensor.layout == torch.sparse_coo else tensor
         for name, tensor in tensors.items()
     }
-
-
-def _dense(tensor: Tensor) -> Tensor:
-    return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
 def _differs(tensor: Tensor, other: Tensor) -> bool:
