@@ -51,7 +51,7 @@ def test_every_table_is_written_as_csv_and_latex(written: Path) -> None:
     assert {path.name for path in files} == {
         f"{stem}.{suffix}" for stem in stems for suffix in ("csv", "tex")
     }
-    assert len(stems) == 12
+    assert len(stems) == 13
 
 
 def test_what_is_written_is_read_back(written: Path, tiny_run: lab.LabRun) -> None:

@@ -39,6 +39,7 @@ _STAIRCASE = (
     "quantised, or the gradient is a straight-through estimate"
 )
 _ROUNDING = "the discrepancy is within the rounding of the backward pass"
+_ROUNDED_ZERO = "slope and claimed gradient are zero but for the rounding of the backward pass"
 _TINY = 1e-6
 """Discrepancies below this share of the slope may be rounding of the backward pass."""
 _NEIGHBOURS = 8
@@ -338,8 +339,6 @@ class Judge:
                 return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_WITHIN_NOISE)
             self._reconsidered.add(segment.name)
             return self._alone(segment)
-        if self._is_backward_rounding(reading):
-            return replace(outcome, verdict=Verdict.AGREE, reason=_ROUNDING)
         finer = _finer(ladder, c, abs(delta))
         last = finer.steps[-1] if finer.steps else ladder.steps[-1]
         tolerance = abs(delta) / 20 + 3 * c * ladder.noise_of(last)
@@ -348,6 +347,9 @@ class Judge:
         ):
             self.kinked[segment.name] = reading
             return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_KINK)
+        rounding = self._backward_rounding(reading)
+        if abs(delta) <= rounding:
+            return self._rounded(outcome, reading, rounding)
         if _changes(ladder, finer, delta):
             return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_CHANGES)
         if kinks.is_staircase(reading.line, ladder, delta):
@@ -355,28 +357,41 @@ class Judge:
         self.suspects[segment.name] = reading
         return outcome
 
-    def _is_backward_rounding(self, reading: Reading) -> bool:
-        """Say whether a tiny discrepancy is within what rounding does to the claimed slope.
+    def _rounded(self, outcome: Outcome, reading: Reading, rounding: float) -> Outcome:
+        """Return the outcome where only the rounding of the backward pass is to be seen."""
+        own = reading.ladder.own
+        spread = float(reading.line.spread()[own])
+        numeric = float(reading.line.claimed_slope()[own]) + reading.estimate.delta
+        if rounding <= COARSEST * spread:
+            limit = max(outcome.resolution or 0.0, rounding / spread)
+            return replace(outcome, verdict=Verdict.AGREE, reason=_ROUNDING, resolution=limit)
+        outcome = replace(outcome, resolution=None)
+        if abs(numeric) <= rounding:
+            return replace(outcome, verdict=Verdict.AGREE, reason=_ROUNDED_ZERO, label="vacuous")
+        return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_ROUNDING)
 
-        The backward pass is repeated a few units of roundoff away, with multiples of the cotangent
-        that are divided out again: what its slope varies by is rounding, since the gradient hardly
-        changes and is linear in the cotangent.
+    def _backward_rounding(self, reading: Reading) -> float:
+        """Return the largest discrepancy that rounding in the backward pass explains.
+
+        The backward pass is repeated a few units of roundoff away: what its slope varies by there
+        is rounding, since the gradient itself hardly changes. Tiny discrepancies may come from
+        roundings that such steps leave as they are; for them the cotangent is multiplied by a
+        factor too, in which the gradient is linear, and which is divided out again.
         """
         own, delta = reading.ladder.own, abs(reading.estimate.delta)
-        if delta > _TINY * float(reading.line.spread()[own]):
-            return False
+        tiny = delta <= _TINY * float(reading.line.spread()[own])
         problem, cotangent = self.problem, self.claim.cotangents[own]
         rng = seeds.generator(self.seed, "gradcheck.rounding")
         slopes = []
         for _ in range(_NEIGHBOURS):
             drawn = torch.from_numpy(rng.uniform(-4, 4, len(problem.x))).to(problem.x.device)
             near = problem.moved_to(problem.x * (1 + drawn * problem.roundoff))
-            factor = rng.uniform(0.5, 2)
+            factor = rng.uniform(0.5, 2) if tiny else 1.0
             pulled = near.linearised().pull(cotangent * factor)
             problem.evaluations += near.evaluations
             slopes.append(float(pulled.gradient @ reading.line.direction) / factor)
         c = threshold(self.false_alarm, self.tests, _NEIGHBOURS - 1)
-        return delta <= c * float(np.std(slopes, ddof=1))
+        return c * float(np.std(slopes, ddof=1))
 
 
 def _changes(ladder: Ladder, finer: Ladder, delta: float) -> bool:

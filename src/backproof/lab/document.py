@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from backproof._core.numbers import counted, ordinal
+from backproof.gradcheck import Verdict
 from backproof.lab import tables
 from backproof.lab.pictures import boundary_name
 from backproof.lab.record import LabRun
@@ -142,6 +143,7 @@ def _gradient(run: LabRun, svgs: Mapping[str, str]) -> Section:
                 )
             ),
             tables.check_table(run),
+            *_verdicts(run),
             Picture(
                 name="gradient-sweep",
                 caption=(
@@ -169,6 +171,23 @@ def _gradient(run: LabRun, svgs: Mapping[str, str]) -> Section:
             ),
         ),
     )
+
+
+def _verdicts(run: LabRun) -> list[Block]:
+    verdicts = run.gradient.verdicts
+    if not verdicts:
+        return []
+    agreeing = sum(one.verdict is Verdict.AGREE for one in verdicts)
+    return [
+        Paragraph(
+            text=(
+                "How small is small enough? Backproof's own check measures the noise of the loss, "
+                "extrapolates over steps and so knows the error of its numeric slope. It finds "
+                f"the gradient right for {agreeing} of {counted(len(verdicts), 'network')}."
+            )
+        ),
+        tables.verdict_table(run),
+    ]
 
 
 def _turning_points(run: LabRun) -> str:

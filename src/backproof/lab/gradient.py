@@ -1,15 +1,17 @@
-"""The gradient stage: the published check, and the sweep that settles what it shows."""
+"""The gradient stage: the published check, the check that judges, and the sweep behind both."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from backproof._core import seeds
 from backproof._core.progress import Progress
-from backproof.gradcheck import directional, sweep
+from backproof.gradcheck import GradientReport, check, directional, sweep
 from backproof.lab.config import LabConfig
 from backproof.lab.draws import TrainingSets
-from backproof.lab.record import CheckDifferences, GradientStage
+from backproof.lab.record import CheckDifferences, GradientStage, SeedVerdict
 from backproof.training import FFModel, mean_logistic_loss
 
 
@@ -17,19 +19,16 @@ def gradient_stage(config: LabConfig, sets: TrainingSets, progress: Progress) ->
     """Check the gradient of the largest untrained network of every seed."""
     hidden = max(config.hidden)
     differences: dict[tuple[float, str], list[float]] = {}
+    verdicts: list[SeedVerdict] = []
     total = len(sets.weight_seeds)
     for member, weight_seed in enumerate(sets.weight_seeds):
         model = FFModel(hidden, seed=weight_seed)
-        labels = torch.from_numpy(sets.t[member])
+        x, loss = torch.from_numpy(sets.x[member]), _loss(sets, member)
+        seed = seeds.derive(config.seed, "check", member)
         for step in config.check_steps:
-            for one in directional(
-                model,
-                torch.from_numpy(sets.x[member]),
-                loss=partial(mean_logistic_loss, t=labels),
-                step=step,
-                seed=seeds.derive(config.seed, "check", member),
-            ):
+            for one in directional(model, x, loss=loss, step=step, seed=seed):
                 differences.setdefault((step, one.tensor), []).append(one.absolute)
+        verdicts.append(_verdict(check(model, x, loss=loss, seed=seed)))
         progress("gradient check", member + 1, total)
 
     model = FFModel(hidden, seed=sets.weight_seeds[0])
@@ -45,7 +44,7 @@ def gradient_stage(config: LabConfig, sets: TrainingSets, progress: Progress) ->
             sweep(
                 model,
                 points,
-                loss=partial(mean_logistic_loss, t=labels),
+                loss=_loss(sets, 0),
                 directions=config.sweep_directions,
                 seed=seeds.derive(config.seed, "sweep"),
                 dtype=dtype,
@@ -53,4 +52,15 @@ def gradient_stage(config: LabConfig, sets: TrainingSets, progress: Progress) ->
             )
             for dtype in (torch.float64, torch.float32)
         ),
+        verdicts=tuple(verdicts),
+    )
+
+
+def _loss(sets: TrainingSets, member: int) -> Callable[[Tensor], Tensor]:
+    return partial(mean_logistic_loss, t=torch.from_numpy(sets.t[member]))
+
+
+def _verdict(report: GradientReport) -> SeedVerdict:
+    return SeedVerdict(
+        verdict=report.verdict, evaluations=report.evaluations, tensors=report.tensors
     )

@@ -7,7 +7,7 @@ from backproof._core.errors import InputError
 from backproof._core.provenance import Provenance
 from backproof._core.results import Result
 from backproof.datasets import ClassErrors
-from backproof.gradcheck import Sweep
+from backproof.gradcheck import Sweep, TensorCheck, Verdict
 from backproof.lab.config import LabConfig
 from backproof.risk import Coverage, Gap, Interval, Plan
 from backproof.tape import ProgramRun
@@ -33,6 +33,18 @@ class CheckDifferences(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeedVerdict(Result):
+    """What `gradcheck.check` found for the network of one seed."""
+
+    verdict: Verdict
+    """Whether the backpropagated gradient is right."""
+    evaluations: int
+    """Evaluations of the network's loss behind the verdict."""
+    tensors: tuple[TensorCheck, ...]
+    """The verdict on each parameter tensor."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GradientStage(Result):
     """The gradient check of the untrained network."""
 
@@ -44,6 +56,8 @@ class GradientStage(Result):
     """The published check, by step, then tensor."""
     sweeps: tuple[Sweep, ...]
     """The network of the first seed over a ladder of steps: float64, then float32."""
+    verdicts: tuple[SeedVerdict, ...] = ()
+    """What the check without a stated step found, for each seed; empty in older records."""
 
 
 @dataclass(frozen=True, kw_only=True)

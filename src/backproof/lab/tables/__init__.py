@@ -7,7 +7,7 @@ from backproof.lab.tables.certainty import (
     plan_table,
 )
 from backproof.lab.tables.comparison import comparison_table
-from backproof.lab.tables.gradient import check_table, law_table, sweep_table
+from backproof.lab.tables.gradient import check_table, law_table, sweep_table, verdict_table
 from backproof.lab.tables.tape import observation_table
 from backproof.lab.tables.training import boundary_table, seeds_table
 
@@ -23,4 +23,5 @@ __all__ = [
     "plan_table",
     "seeds_table",
     "sweep_table",
+    "verdict_table",
 ]

@@ -38,6 +38,42 @@ def check_table(run: LabRun) -> Table:
     )
 
 
+def verdict_table(run: LabRun) -> Table:
+    """Return what the check without a stated step found for the network of the first seed."""
+    verdicts = run.gradient.verdicts
+    first = verdicts[0]
+    return Table(
+        name="gradient-verdict",
+        caption=(
+            "The verdict of Backproof's own check, which states no step and no tolerance but the "
+            f"error it measured: first seed, {first.evaluations} evaluations of the loss. Found "
+            "would be: the relative error of a tensor's gradient that is missed with probability "
+            "1e-6."
+        ),
+        columns=(
+            Column(header="tensor"),
+            Column(header="verdict"),
+            Column(header="discrepancy", style="scientific", digits=1),
+            Column(header="± (standard error)", style="scientific", digits=1),
+            Column(header="of a slope of", style="scientific", digits=1),
+            Column(header="order", style="decimal", digits=3),
+            Column(header="found would be", style="scientific", digits=1),
+        ),
+        rows=tuple(
+            (
+                tensor.name,
+                tensor.verdict.upper(),
+                tensor.discrepancy,
+                tensor.sigma,
+                tensor.slope,
+                tensor.order,
+                tensor.resolution,
+            )
+            for tensor in first.tensors
+        ),
+    )
+
+
 def law_table(run: LabRun) -> Table:
     """Return the fitted order, rounding level and best step of every curve of the sweeps."""
     return Table(
