@@ -80,7 +80,7 @@ def test_csv_leaves_missing_values_empty() -> None:
 
 def test_csv_of_the_lab_has_as_many_cells_as_headers(written: Path) -> None:
     files = sorted((written / "tables").glob("*.csv"))
-    assert len(files) == 12
+    assert len(files) == 13
     for file in files:
         rows = read(file.read_text(encoding="utf-8"))
         assert len(rows) > 1
@@ -201,7 +201,7 @@ def test_pdflatex_sets_the_tables_of_the_lab(written: Path, tmp_path: Path) -> N
 def test_a_document_yields_its_tables_in_order_folded_ones_too(tiny_run: lab.LabRun) -> None:
     names = [t.name for t in lab.document(tiny_run, AnySvg()).tables()]
     assert names == [
-        "published-beside-ours", "tape-program-a", "tape-program-b", "gradient-check",
+        "published-beside-ours", "tape-program-a", "tape-program-b", "gradient-check", "gradient-verdict",
         "gradient-order", "gradient-sweep", "boundaries", "networks", "plan", "test-error",
         "one-test-set", "coverage",
     ]  # fmt: skip

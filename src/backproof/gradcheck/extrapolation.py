@@ -22,6 +22,8 @@ _COLUMNS = 3
 """Terms of the expansion that are cancelled, h² to h⁶."""
 _SMALLEST_SHARE = 256.0
 """Smallest step in units of the roundoff of the coordinates: eight bits of it are left."""
+_REFUTES = 12.0
+"""Deviations so many times their error are no accident."""
 _CLEAN = 30.0
 """Changes so many times their own noise show the order of the truncation error."""
 
@@ -116,10 +118,23 @@ class Ladder:
         return self._best
 
     def _add(self, step: float, difference: float, even: float) -> None:
+        if self._best.finite and self._refutes(step, difference):
+            self._begin_again()
         self.steps.append(step)
         self.differences.append(difference)
         self.even.append(even)
         self._extrapolate(hypot(*self._gradient_rounding()))
+
+    def _refutes(self, step: float, difference: float) -> bool:
+        """Say whether a finer difference contradicts the estimate so far.
+
+        It may be off by its noise and by a truncation error that falls with the square of the step;
+        a larger deviation says that the steps above went over kinks or jumps.
+        """
+        best = self._best
+        above = abs(self.differences[self.steps.index(best.step)] - best.delta)
+        allowed = _REFUTES * hypot(best.sigma, self.noise_of(step))
+        return abs(difference - best.delta) > allowed + 2 * above * (step / best.step) ** 2
 
     def _begin_again(self) -> None:
         self.steps.clear()

@@ -40,8 +40,8 @@ _STAIRCASE = (
 )
 _ROUNDING = "the discrepancy is within the rounding of the backward pass"
 _ROUNDED_ZERO = "slope and claimed gradient are zero but for the rounding of the backward pass"
-_TINY = 1e-6
-"""Discrepancies below this share of the slope may be rounding of the backward pass."""
+_TINY = 100.0
+"""Discrepancies below so many square roots of the roundoff, of the slope, are tiny."""
 _NEIGHBOURS = 8
 """Points at which that is measured."""
 _VISIBLE = 1e-6
@@ -379,7 +379,8 @@ class Judge:
         factor too, in which the gradient is linear, and which is divided out again.
         """
         own, delta = reading.ladder.own, abs(reading.estimate.delta)
-        tiny = delta <= _TINY * float(reading.line.spread()[own])
+        unit = float(self.problem.roundoff.max())
+        tiny = delta <= _TINY * unit**0.5 * float(reading.line.spread()[own])
         problem, cotangent = self.problem, self.claim.cotangents[own]
         rng = seeds.generator(self.seed, "gradcheck.rounding")
         slopes = []

@@ -9,7 +9,7 @@ from backproof.gradcheck.extrapolation import Ladder
 from backproof.gradcheck.line import Line
 
 _VISIBLE = 300.0
-"""A change so many times the noise could not have been overlooked."""
+"""A change so many times the rounding of the values could not have been overlooked."""
 _STAYS = 0.6
 """Over a step five times smaller a smooth function's second difference falls to 0.2 of itself."""
 
@@ -60,7 +60,7 @@ def is_staircase(line: Line, ladder: Ladder, delta: float) -> bool:
     """
     claimed = float(line.claimed_slope()[ladder.own])
     slope = max(abs(claimed), abs(claimed + delta))
-    if slope * line.constant_within < _VISIBLE * ladder.level() or line.changed_at == np.inf:
+    if slope * line.constant_within < _VISIBLE * line.floor()[ladder.own] or line.changed_at == np.inf:
         return False
     if claimed == 0:
         return True
