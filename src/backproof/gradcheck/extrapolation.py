@@ -107,7 +107,7 @@ class Ladder:
     @property
     def too_small(self) -> bool:
         """Whether the next step would vanish in the rounding of the coordinates."""
-        return self.h < _SMALLEST_SHARE * float(self.line.claim.problem.roundoff.max())
+        return self.h < _SMALLEST_SHARE * self.line.unit_roundoff
 
     def run(self) -> Estimate:
         """Take steps until smaller ones can teach nothing."""

@@ -8,8 +8,10 @@ import torch
 from backproof.gradcheck.extrapolation import Ladder
 from backproof.gradcheck.line import Line
 
-_VISIBLE = 300.0
+_VISIBLE = 30.0
 """A change so many times the rounding of the values could not have been overlooked."""
+_REPRESENTED = 16.0
+"""Steps of so many units of roundoff move the coordinates."""
 _STAYS = 0.6
 """Over a step five times smaller a smooth function's second difference falls to 0.2 of itself."""
 
@@ -60,7 +62,9 @@ def is_staircase(line: Line, ladder: Ladder, delta: float) -> bool:
     """
     claimed = float(line.claimed_slope()[ladder.own])
     slope = max(abs(claimed), abs(claimed + delta))
-    if slope * line.constant_within < _VISIBLE * line.floor()[ladder.own] or line.changed_at == np.inf:
+    h = max(_VISIBLE * line.floor()[ladder.own] / slope, _REPRESENTED * line.unit_roundoff)
+    line.step(h)
+    if line.constant_within < h or line.changed_at == np.inf:
         return False
     if claimed == 0:
         return True

@@ -83,6 +83,11 @@ class Line:
     def __post_init__(self) -> None:
         self.largest = np.zeros(len(self.claim.cotangents))
 
+    @property
+    def unit_roundoff(self) -> float:
+        """The coarsest unit roundoff of the coordinates."""
+        return float(self.claim.problem.roundoff.max())
+
     def residual(self, t: float) -> Array:
         """(c,) Return r(t), one entry a cotangent; NaN where the target has no value."""
         return self.rise_and_residual(t)[1]

@@ -26,6 +26,8 @@ _GRIDS = 3
 _ALIKE = 4.0
 _NEAR_FLOOR = 30.0
 """A level this near to that of rounding needs no search for structure: none could matter."""
+_COARSEST = 0.1
+"""Coarsest spacing at which stairs are looked for."""
 _FINEST = 64.0
 """Finest spacing in units of the roundoff of the coordinates: six bits of every step are left."""
 
@@ -48,7 +50,7 @@ class Noise:
         return np.maximum(self.level, floor)
 
 
-def measure_noise(line: Line, own: int, start: float | None = None) -> Noise:
+def measure_noise(line: Line, own: int) -> Noise:
     """Find the level of noise that does not depend on the spacing of the grid.
 
     Parameters
@@ -57,11 +59,9 @@ def measure_noise(line: Line, own: int, start: float | None = None) -> Noise:
         Where to measure.
     own
         The cotangent that decides on which grids to trust.
-    start
-        Coarsest spacing; None for one at which rounding dominates a smooth function.
     """
-    unit = float(line.claim.problem.roundoff.max())
-    first = unit**0.25 if start is None else start
+    unit = line.unit_roundoff
+    first = unit**0.25  # rounding dominates the differences of a smooth function there
     centred = _settle(_Grids(line, _CENTRED), own, first, _FINEST * unit)
     if centred.settled and (centred.level[own] <= _NEAR_FLOOR * line.floor()[own]):
         return centred
@@ -79,11 +79,27 @@ def _settle(grids: "_Grids", own: int, spacing: float, finest: float) -> Noise:
             return _unsettled(grids, spacing)
         level = found.at_least(line.floor())[own]
         if level <= _NEAR_FLOOR * line.floor()[own]:
-            return found
+            return _quantised(grids, own, found.spacing) or found
         finer = _structure_below(grids, own, found.spacing / 9, level, finest)
         if finer is None:
             return found
         spacing = finer
+
+
+def _quantised(grids: "_Grids", own: int, spacing: float) -> Noise | None:
+    """Return the noise of a function whose values repeat although its slope would show.
+
+    A fine grid sees one stair of it, and no noise: the height of the stairs shows on a coarser one.
+    """
+    visible = _NEAR_FLOOR * grids.line.floor()[own]
+    if abs(grids.line.claimed_slope()[own]) * spacing <= visible or not grids.at(spacing).repeats:
+        return None
+    while spacing < _COARSEST:
+        spacing *= 9
+        grid = grids.at(spacing)
+        if grid.finite and not grid.repeats:
+            return Noise(grid.level, _DEGREES_PER_GRID, spacing, settled=False)
+    return None
 
 
 @dataclass
