@@ -1,8 +1,11 @@
 """``backproof check``: the gradient checks that a file of Python holds."""
 
+import contextlib
+import functools
 import importlib.util
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +28,36 @@ def check(places: tuple[str, ...], as_json: bool, allow_unresolved: bool) -> int
     """Check gradients: which entries are wrong, by how much, and why.
 
     NAME is a gradcheck.Case, or a function without arguments that returns (target, inputs) or
-    (target, inputs, options). FILE.py alone runs every Case in it. Exits with 0 if all gradients
-    agree, 1 if one is wrong or cannot be decided, 2 if something cannot be used.
+    (target, inputs, options). FILE.py alone runs every Case in it.
+
+    Each line tells the discrepancy, numeric minus claimed, with its standard error. Exits with 0
+    if all gradients agree, 1 if one is wrong or cannot be decided, 2 if something cannot be used.
+
+    Example: backproof check examples/custom_function.py:wrong
     """
     from backproof.gradcheck import Verdict  # imports PyTorch: not for --help
 
     passing = {Verdict.AGREE} | ({Verdict.UNRESOLVED} if allow_unresolved else set())
-    cases = [found for place in places for found in _cases(place)]
     reports = []
-    for name, case in cases:
-        report = case.run()
-        reports.append((name, report))
-        if not as_json:
-            click.echo(f"{name}\n{report}\n")
+    # With --json, standard output is for the reports alone.
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        run_once = functools.cache(_names)
+        for name, case in [found for place in places for found in _cases(place, run_once)]:
+            report = _run(name, case)
+            reports.append((name, report))
+            if not as_json:
+                _show(f"{name}\n{report}\n")
     if as_json:
-        click.echo(_json(reports))
+        _show(_json(reports))
     return 0 if all(report.verdict in passing for _, report in reports) else _FOUND_SOMETHING
+
+
+def _show(text: str) -> None:
+    """Print; a reader that has seen enough must not change the exit code."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _json(reports: list[tuple[str, Any]]) -> str:
@@ -50,12 +67,24 @@ def _json(reports: list[tuple[str, Any]]) -> str:
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
 
 
-def _cases(place: str) -> Iterator[tuple[str, Any]]:
+def _run(name: str, case: Any) -> Any:
+    """Run a case; whatever ends it is an input that cannot be used, and has the case's name."""
+    try:
+        return case.run()
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    except (Exception, SystemExit) as error:
+        notes = "; ".join(getattr(error, "__notes__", []))
+        where = f" ({notes})" if notes else ""
+        raise InputError(f"{name}: the target raised {_said(error)}{where}") from error
+
+
+def _cases(place: str, names_of: Callable[[Path], dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Yield the cases of ``FILE.py:NAME``, or all of ``FILE.py``, with their names."""
     from backproof.gradcheck import Case, as_case
 
     path, name = _split(place)
-    names = vars(_module(path))
+    names = names_of(path)
     if not name:
         found = [(key, value) for key, value in names.items() if isinstance(value, Case)]
         if not found:
@@ -83,23 +112,27 @@ def _split(place: str) -> tuple[Path, str]:
         file, name = place, ""
     path = Path(file)
     if not path.is_file():
-        raise InputError(f"there is no file {path}: expected FILE.py or FILE.py:NAME")
+        missing = f"{path} is a folder" if path.is_dir() else f"there is no file {path}"
+        raise InputError(f"{missing}: expected FILE.py or FILE.py:NAME")
     return path, name
 
 
-def _module(path: Path) -> Any:
-    """Run a file as a module of its own name; its folder can be imported from."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def _names(path: Path) -> dict[str, Any]:
+    """Run a file as a module; its folder can be imported from."""
+    module_name = f"_backproof_check_{path.stem}"  # never in the way of a module with that name
+    spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} is no Python file: expected FILE.py or FILE.py:NAME")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # dataclasses and pickles look their module up
-    sys.path.insert(0, str(path.parent.resolve()))
+    sys.modules[module_name] = module  # dataclasses look their module up
+    folder = str(path.parent.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{path} cannot be imported: {_said(error)}") from error
-    return module
+    return vars(module)
 
 
 def _called(place: str, value: Any) -> Any:
@@ -107,9 +140,10 @@ def _called(place: str, value: Any) -> Any:
         return value
     try:
         return value()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{place}() raised {_said(error)}") from error
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _said(error: BaseException) -> str:
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}".removesuffix(": ")

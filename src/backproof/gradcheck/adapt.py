@@ -29,13 +29,7 @@ def make_target(
     dtype: torch.dtype | None = None,
 ) -> AnyTarget:
     """Make the target; `dtype` converts everything that is differentiable to it."""
-    if not callable(function):
-        raise InputError(
-            f"target must be a module or another callable, got a {type(function).__name__}"
-        )
-    for name, value in (("loss", loss), ("gradient", gradient)):
-        if value is not None and not callable(value):
-            raise InputError(f"{name} must be a callable or None, got a {type(value).__name__}")
+    check_callables(function, loss, gradient)
     given = [value for _, value in leaves(inputs)]
     if gradient is not None:
         if isinstance(function, nn.Module):
@@ -59,6 +53,17 @@ def make_target(
             + ("" if importlib.util.find_spec("jax") is None else "; or give it JAX arrays")
         )
     return torch_target(function, inputs, loss, dtype, surroundings)
+
+
+def check_callables(function: Any, loss: Any = None, gradient: Any = None) -> None:
+    """Raise `InputError` where something that is called is not callable."""
+    if not callable(function):
+        raise InputError(
+            f"target must be a module or another callable, got a {type(function).__name__}"
+        )
+    for name, value in (("loss", loss), ("gradient", gradient)):
+        if value is not None and not callable(value):
+            raise InputError(f"{name} must be a callable or None, got a {type(value).__name__}")
 
 
 def _is_jax(given: list[Any]) -> bool:

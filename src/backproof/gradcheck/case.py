@@ -32,7 +32,7 @@ class Case:
         """
         inputs = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
         chosen = {**self.options, **options}
-        unknown = sorted(set(chosen) - _OPTIONS)
+        unknown = sorted(str(name) for name in chosen if name not in _OPTIONS)
         if unknown:
             raise InputError(
                 f"unknown option {', '.join(unknown)}: expected some of "
@@ -59,6 +59,13 @@ def as_case(found: Any) -> Case:
         if isinstance(options, Mapping):
             return Case(target, inputs, options)
     raise InputError(
-        "expected a gradcheck.Case, or a tuple (target, inputs) or (target, inputs, options) with "
-        f"a dictionary of options, got a value of type {type(found).__name__}"
+        "expected a gradcheck.Case, or a tuple (target, inputs) or (target, inputs, options) of a "
+        f"callable target and a dictionary of options, got {_shape_of(found)}"
     )
+
+
+def _shape_of(found: Any) -> str:
+    if not isinstance(found, tuple):
+        return f"a value of type {type(found).__name__}"
+    kinds = ", ".join(type(one).__name__ for one in found)
+    return f"a tuple of {len(found)}: ({kinds})"

@@ -16,11 +16,10 @@ from backproof.gradcheck.claims import Asked, ask, draw_cotangents
 from backproof.gradcheck.findings import Finder
 from backproof.gradcheck.judge import Judge
 from backproof.gradcheck.precision import Shadow, is_low, make_shadow, tolerance
-from backproof.gradcheck.problem import Backward, Problem
+from backproof.gradcheck.problem import Backward, NothingToCheckError, Problem
 from backproof.gradcheck.report import GradientReport, TensorCheck
 from backproof.gradcheck.second import second_order
 from backproof.gradcheck.surroundings import Surroundings
-from backproof.gradcheck.torch_target import TorchTarget
 from backproof.gradcheck.verdict import Verdict, worst
 
 
@@ -92,16 +91,35 @@ def check(
     highest = whole_number("order", order, at_least=1)
     if highest > 2:
         raise InputError(f"order must be 1 or 2, got {highest}")
-    with Surroundings(target, loss, gradient) as surroundings:
+    with Surroundings(target, loss, gradient, inputs) as surroundings:
 
         def made(dtype: torch.dtype | None) -> Any:
             return make_target(target, inputs, loss, gradient, surroundings, dtype)
 
         report = _checked(made, settings, began)
-        if highest == 2 and report.verdict is not Verdict.DISAGREE:
-            second = _checked(lambda dtype: second_order(made(dtype)), settings, began, order=2)
-            report = replace(second, evaluations=report.evaluations + second.evaluations)
+        if highest == 2 and report.verdict is Verdict.AGREE:
+            report = _second(report, made, settings, began)
     return report
+
+
+def _second(
+    first: GradientReport, made: "Made", settings: "_Settings", began: float
+) -> GradientReport:
+    """Check the gradient of a gradient that was found to be right."""
+    try:
+        second = _checked(lambda dtype: second_order(made(dtype)), settings, began, order=2)
+    except NothingToCheckError:
+        note = "the gradient depends on none of the tensors: the second derivative is zero"
+        return replace(first, order=2, notes=(*first.notes, note))
+    return replace(
+        second,
+        evaluations=first.evaluations + second.evaluations,
+        pullbacks=first.pullbacks + second.pullbacks,
+        notes=(*first.notes, *(note for note in second.notes if note not in first.notes)),
+    )
+
+
+Made = Callable[[torch.dtype | None], Any]
 
 
 @dataclass(frozen=True)
@@ -112,9 +130,7 @@ class _Settings:
     localize: bool
 
 
-def _checked(
-    made: Callable[[torch.dtype | None], Any], settings: _Settings, began: float, order: int = 1
-) -> GradientReport:
+def _checked(made: Made, settings: _Settings, began: float, order: int = 1) -> GradientReport:
     """Check one target, on its float64 shadow where it has less and the shadow runs."""
     target = made(None)
     native = Problem.of(target)
@@ -122,21 +138,21 @@ def _checked(
     dtypes = native.dtype_names()
     cotangents = draw_cotangents(backward, settings.seed)
     low = is_low(native, backward)
-    shadow = make_shadow(made(torch.float64), native, backward) if low else None
+    shadow_target = made(torch.float64) if low else None
+    shadow = None if shadow_target is None else make_shadow(shadow_target, native, backward)
     if shadow is None:
         checks, asked, judge = _judged(native, backward, cotangents, settings)
-        precision = f"{dtypes}, as it does not run in float64" if low else dtypes
+        precision = f"{dtypes} without a float64 shadow" if low else dtypes
     else:
         checks, asked, judge = _judged(shadow.problem, shadow.backward, cotangents, settings)
         checks = _with_rounding(checks, shadow, native, backward, asked, settings)
         precision = f"float64 shadow of {dtypes}"
-    evaluations = native.evaluations
-    if shadow is not None:
-        evaluations += shadow.problem.evaluations
+    counts = [native.target.counts] + ([shadow_target.counts] if shadow_target else [])
     return GradientReport(
         verdict=worst([one.verdict for one in checks]),
         tensors=tuple(checks),
-        evaluations=evaluations,
+        evaluations=sum(one.evaluations for one in counts),
+        pullbacks=sum(one.pullbacks for one in counts),
         seconds=time.perf_counter() - began,
         precision=precision,
         order=order,
@@ -152,8 +168,6 @@ def _judged(
     problem: Problem, backward: Backward, cotangents: Any, settings: _Settings
 ) -> tuple[list[TensorCheck], Asked, Judge]:
     asked = ask(problem, backward, cotangents)
-    if isinstance(problem.target, TorchTarget):
-        problem.target.prefer_no_graph()
     judge = Judge(problem, asked.claim, settings.seed, settings.false_alarm, settings.miss)
     finder = Finder(judge, asked, backward, localize=settings.localize)
     return finder.run(), asked, judge
@@ -203,6 +217,8 @@ def _in_own_dtype(shadow: TensorCheck, native: TensorCheck | None) -> TensorChec
 
 def _notes(target: Any, asked: Asked) -> tuple[str, ...]:
     notes = []
+    if len(asked.claim.cotangents) > 1:
+        notes.append("the output has several numbers: gradients are vᵀJ for a random cotangent v")
     left_out = getattr(target, "left_out", ())
     if left_out:
         verb = "does" if len(left_out) == 1 else "do"

@@ -49,7 +49,14 @@ def ask(problem: Problem, backward: Backward, cotangents: Tensor) -> Asked:
         If the point or the value there is not finite.
     """
     check_finite(problem, backward)
-    pulled = [backward.pull(v) for v in cotangents]
+    try:
+        pulled = [backward.pull(v) for v in cotangents]
+    except InputError:
+        raise
+    except Exception as error:
+        number = problem.target.counts.evaluations
+        error.add_note(f"raised by the claimed gradient, at evaluation {number} of the check")
+        raise
     gradients = torch.stack([one.gradient for one in pulled])
     not_finite, infinite = _not_finite(problem, gradients)
     again = backward.pull(cotangents[0]).gradient

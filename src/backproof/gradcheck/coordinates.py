@@ -88,12 +88,16 @@ class Coordinates:
         layout = self.tensor.layout
         if layout == torch.sparse_coo:
             return torch.sparse_coo_tensor(
-                self.tensor.indices(), values, self.tensor.shape, is_coalesced=True
+                self.tensor.indices(),
+                values,
+                self.tensor.shape,
+                is_coalesced=True,
+                check_invariants=False,
             )
         if layout in _COMPRESSED:
             first, second = _compressed_indices(self.tensor)
             return torch.sparse_compressed_tensor(
-                first, second, values, self.tensor.shape, layout=layout
+                first, second, values, self.tensor.shape, layout=layout, check_invariants=False
             )
         return values
 
@@ -130,6 +134,7 @@ class Coordinates:
             numbers.reshape(self.values.shape).to(torch.float64),
             self.tensor.shape,
             layout=self.tensor.layout,
+            check_invariants=False,
         )
         dense = numbered.to_dense().reshape(-1)
         places = torch.nonzero(dense).reshape(-1)

@@ -20,8 +20,10 @@ RATIO = 5**-0.5
 FIRST_STEP = 0.25
 _COLUMNS = 3
 """Terms of the expansion that are cancelled, h² to h⁶."""
-_SMALLEST_SHARE = 256.0
-"""Smallest step in units of the roundoff of the coordinates: eight bits of it are left."""
+_SMALLEST_SHARE = 32.0
+"""Smallest step in units of the roundoff of the coordinates: five bits of it are left."""
+_SMALLEST_FIRST = FIRST_STEP / 30
+"""A smaller step than that is never refused, however coarse the dtype."""
 _REFUTES = 12.0
 """Deviations so many times their error are no accident."""
 _CLEAN = 30.0
@@ -107,7 +109,7 @@ class Ladder:
     @property
     def too_small(self) -> bool:
         """Whether the next step would vanish in the rounding of the coordinates."""
-        return self.h < _SMALLEST_SHARE * self.line.unit_roundoff
+        return self.h < min(_SMALLEST_SHARE * self.line.unit_roundoff, _SMALLEST_FIRST)
 
     def run(self) -> Estimate:
         """Take steps until smaller ones can teach nothing."""

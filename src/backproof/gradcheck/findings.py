@@ -7,12 +7,13 @@ from math import prod
 import numpy as np
 import torch
 
+from backproof._core import seeds
 from backproof.gradcheck.claims import Asked
-from backproof.gradcheck.diagnosis import Wrong, diagnose, is_unnamed
+from backproof.gradcheck.diagnosis import FEWEST, PARTS, Wrong, diagnose, is_unnamed, rows_apart
 from backproof.gradcheck.extrapolation import Ladder
 from backproof.gradcheck.judge import Judge, Outcome, Reading
 from backproof.gradcheck.line import Line
-from backproof.gradcheck.localise import Entry, Localisation
+from backproof.gradcheck.localise import Entry, Localisation, Localiser
 from backproof.gradcheck.probes import layout_findings
 from backproof.gradcheck.problem import Backward, Segment
 from backproof.gradcheck.report import TensorCheck, WrongEntry
@@ -21,7 +22,11 @@ from backproof.gradcheck.subgradient import at_kink, localiser
 from backproof.gradcheck.torch_target import TorchBackward
 from backproof.gradcheck.verdict import Verdict
 
+Rows = tuple[int, list[int]]
+
 _MOST_NOT_FINITE = 20
+_FURTHER = 8
+"""Entries inside and beside rows that have to confirm that these alone are wrong."""
 
 
 @dataclass
@@ -57,8 +62,10 @@ class Finder:
             return replace(
                 self._checked(segment, outcome), diagnosis=self._without_entries(segment)
             )
-        found = localiser(self.judge, segment).run()
-        diagnosis = self._diagnosis(segment, found)
+        search = localiser(self.judge, segment)
+        found = search.run()
+        rows = None if found.complete else self._rows(segment, search, found)
+        diagnosis = self._diagnosis(segment, found, rows)
         return replace(self._checked(segment, outcome, found), diagnosis=diagnosis)
 
     def _checked(
@@ -92,7 +99,7 @@ class Finder:
             claimed=float(entry.claimed) if np.isfinite(entry.claimed) else None,
             numeric=float(entry.numeric),
             sigma=float(entry.sigma),
-            part="" if parts == 1 else ("real", "imaginary")[coordinate % 2],
+            part="" if parts == 1 else PARTS[coordinate % 2],
         )
 
     # The kind of mistake
@@ -100,7 +107,7 @@ class Finder:
     def _without_entries(self, segment: Segment) -> str:
         return _DETACHED if segment.name in self.asked.missing else ""
 
-    def _diagnosis(self, segment: Segment, found: Localisation) -> str:
+    def _diagnosis(self, segment: Segment, found: Localisation, rows: Rows | None) -> str:
         if segment.name in self.asked.missing:
             return _DETACHED
         if self._right_elsewhere(segment):
@@ -108,26 +115,49 @@ class Finder:
                 f"gradient of a different point: the forward pass writes to {segment.name}, and "
                 "the claim is the gradient at what it leaves there"
             )
-        text = diagnose(self._wrong(segment, found))
-        if not is_unnamed(text):
+        text = diagnose(self._wrong(segment, found, rows))
+        # Any number is some multiple of another: one or two say nothing of a factor.
+        few = len(found.wrong) < FEWEST and "factor" in text
+        if not is_unnamed(text) and not few:
             return text
         reading = self.judge.suspects[segment.name]
         own = reading.ladder.own
         return missing_sum(self.backward, self.judge.claim, segment, own, reading.line) or text
 
-    def _wrong(self, segment: Segment, found: Localisation) -> Wrong:
+    def _rows(self, segment: Segment, search: Localiser, found: Localisation) -> Rows | None:
+        """Return rows that alone are wrong, as further entries in and beside them confirm.
+
+        A few entries drawn from many rows fall apart by chance.
+        """
+        wrong = self._wrong(segment, found, None)
+        rng = seeds.generator(self.judge.seed, "gradcheck.rows", segment.name)
+        for axis, rows in rows_apart(wrong):
+            index = np.unravel_index(np.arange(segment.coordinates.count), wrong.shape)[axis]
+            inside = np.isin(index, rows)
+            new = ~np.isin(np.arange(len(index)), wrong.flat)
+            drawn = [
+                rng.permutation(np.flatnonzero(side & new))[:_FURTHER] for side in (inside, ~inside)
+            ]
+            bad, good = (
+                search.measure_entries([int(place) + segment.start for place in places])
+                for places in drawn
+            )
+            if all(one.wrong for one in bad) and not any(one.wrong for one in good):
+                return axis, rows
+        return None
+
+    def _wrong(self, segment: Segment, found: Localisation, rows: Rows | None) -> Wrong:
         own = self.judge.suspects[segment.name].ladder.own
-        entries = found.entries
-        start, coordinates = segment.start, segment.coordinates
-        shape = tuple(coordinates.values.shape) + ((2,) if coordinates.parts == 2 else ())
-        return Wrong(
-            shape=shape,
-            entries=entries,
-            flat=np.array([entry.coordinate - start for entry in entries], dtype=np.intp),
+        coordinates = segment.coordinates
+        return Wrong.of(
+            found,
+            segment.start,
+            tuple(coordinates.values.shape) + ((2,) if coordinates.parts == 2 else ()),
             claimed_all=self.judge.claim.gradients[own, segment.slice].cpu().numpy(),
             point=self.judge.problem.x[segment.slice].cpu().numpy(),
-            listed=found.complete,
             sizes=self._sizes,
+            parts=coordinates.parts,
+            rows=rows,
         )
 
     @cached_property
@@ -162,7 +192,6 @@ class Finder:
             Line(claim, reading.line.direction), reading.ladder.own, reading.ladder.noise
         )
         there = ladder.run()
-        self.judge.problem.evaluations += problem.evaluations
         return there.finite and abs(there.delta) < 1e-3 * abs(reading.estimate.delta)
 
     # Other findings
@@ -206,8 +235,13 @@ class Finder:
 
     def _with_layouts(self, segment: Segment, check: TensorCheck) -> TensorCheck:
         what = self._layouts.get(segment.name)
-        if what is None or check.verdict is Verdict.DISAGREE:
+        if what is None:
             return check
+        if check.verdict is Verdict.DISAGREE:
+            diagnosis = "; ".join(
+                part for part in (check.diagnosis, f"memory layout: {what}") if part
+            )
+            return replace(check, diagnosis=diagnosis)
         return replace(
             check, verdict=Verdict.DISAGREE, reason=what, diagnosis="memory layout: " + what
         )

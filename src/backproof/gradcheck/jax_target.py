@@ -38,17 +38,30 @@ def jax_target(
     def gradient(*arguments: Any) -> Callable[[Any], dict[str, Any]]:
         def pull(cotangent: Any) -> dict[str, Any]:
             with precision():
-                output, vjp = jax.vjp(evaluated, *_to_jax(jax, arguments))
+                # Numbers that can move are differentiated; all else is handed on as it is.
+                moving = {
+                    name: jax.numpy.asarray(entry)
+                    for top, one in zip(names, arguments, strict=True)
+                    for name, entry in leaves(one, top)
+                    if isinstance(entry, np.ndarray) and entry.dtype.kind in "fc"
+                }
+
+                def at(moved: dict[str, Any]) -> Any:
+                    pairs = zip(names, arguments, strict=True)
+                    return evaluated(
+                        *(
+                            mapped(one, lambda n, leaf: moved.get(n, leaf), top)
+                            for top, one in pairs
+                        )
+                    )
+
+                output, vjp = jax.vjp(at, moving)
                 # JAX pairs without conjugation: Re(v·F), where PyTorch has Re(conj(v)·F).
                 conjugate = jax.tree.map(
                     lambda v, o: jax.numpy.asarray(np.conj(v), o.dtype), cotangent, output
                 )
-                pulled = vjp(conjugate)
-                return {
-                    name: np.conj(np.asarray(entry))
-                    for top, one in zip(names, pulled, strict=True)
-                    for name, entry in leaves(one, top)
-                }
+                (pulled,) = vjp(conjugate)
+                return {name: np.conj(np.asarray(entry)) for name, entry in pulled.items()}
 
         return pull
 

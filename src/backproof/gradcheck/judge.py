@@ -39,6 +39,12 @@ _STAIRCASE = (
     "quantised, or the gradient is a straight-through estimate"
 )
 _ROUNDING = "the discrepancy is within the rounding of the backward pass"
+_TWO_SCALES = (
+    "the claim is right for larger steps and wrong for the smallest: the function has structure "
+    "that may be its rounding"
+)
+_ROUGHLY = 0.1
+"""A slope known to a tenth tells one scale of a function from another."""
 _ROUNDED_ZERO = "slope and claimed gradient are zero but for the rounding of the backward pass"
 _TINY = 100.0
 """Discrepancies below so many square roots of the roundoff, of the slope, are tiny."""
@@ -168,7 +174,8 @@ class Judge:
         return readings
 
     def _excess(self, reading: Reading) -> float:
-        return abs(reading.estimate.delta) / reading.estimate.sigma
+        delta, sigma = abs(reading.estimate.delta), reading.estimate.sigma
+        return float(delta / sigma) if sigma else float(delta > 0)
 
     def _agreeing(self, segment: Segment, readings: list[Reading]) -> Outcome | None:
         """Return AGREE; None where the directions are too coarse for the tensor."""
@@ -347,6 +354,8 @@ class Judge:
         ):
             self.kinked[segment.name] = reading
             return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_KINK)
+        if fresh.coarse is not None and self._agrees_coarsely(reading, fresh.coarse, c):
+            return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_TWO_SCALES)
         rounding = self._backward_rounding(reading)
         if abs(delta) <= rounding:
             return self._rounded(outcome, reading, rounding)
@@ -356,6 +365,14 @@ class Judge:
             return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_STAIRCASE)
         self.suspects[segment.name] = reading
         return outcome
+
+    @staticmethod
+    def _agrees_coarsely(reading: Reading, noise: Noise, c: float) -> bool:
+        """Say whether the claim is right at steps at which finer structure counts as noise."""
+        own = reading.ladder.own
+        coarse = Ladder(reading.line, own, float(noise.level[own])).run()
+        bound = c * coarse.sigma
+        return abs(coarse.delta) <= bound <= _ROUGHLY * float(reading.line.spread()[own])
 
     def _rounded(self, outcome: Outcome, reading: Reading, rounding: float) -> Outcome:
         """Return the outcome where only the rounding of the backward pass is to be seen."""
@@ -389,7 +406,6 @@ class Judge:
             near = problem.moved_to(problem.x * (1 + drawn * problem.roundoff))
             factor = rng.uniform(0.5, 2) if tiny else 1.0
             pulled = near.linearised().pull(cotangent * factor)
-            problem.evaluations += near.evaluations
             slopes.append(float(pulled.gradient @ reading.line.direction) / factor)
         c = threshold(self.false_alarm, self.tests, _NEIGHBOURS - 1)
         return c * float(np.std(slopes, ddof=1))

@@ -63,8 +63,8 @@ def is_staircase(line: Line, ladder: Ladder, delta: float) -> bool:
     claimed = float(line.claimed_slope()[ladder.own])
     slope = max(abs(claimed), abs(claimed + delta))
     h = max(_VISIBLE * line.floor()[ladder.own] / slope, _REPRESENTED * line.unit_roundoff)
-    line.step(h)
-    if line.constant_within < h or line.changed_at == np.inf:
+    unchanged = [not line.rise_and_residual(side)[0].any() for side in (h, -h)]
+    if not any(unchanged) or line.changed_at == np.inf:
         return False
     if claimed == 0:
         return True

@@ -12,9 +12,6 @@ from backproof.gradcheck.problem import Problem
 
 Array = NDArray[np.float64]
 
-_REFUSALS = (ValueError, RuntimeError, ArithmeticError, AssertionError)
-"""What targets raise outside their domain, as for a negative variance."""
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -39,9 +36,14 @@ class Claim:
         """Return the claim with other gradients."""
         return replace(self, gradients=gradients)
 
-    def output_rounding(self) -> Array:
-        """(c,) Rounding error of v·F from rounding its terms to the outputs' dtypes."""
+    def output_rounding(self, moving: Tensor | None = None) -> Array:
+        """(c,) Rounding error of v·F from rounding its terms to the outputs' dtypes.
+
+        Of the outputs that `moving` (m,) marks, if it is given: the others have no noise.
+        """
         terms = self.cotangents * (self.roundoff * self.base)
+        if moving is not None:
+            terms = terms * moving
         return np.asarray(torch.linalg.vector_norm(terms, dim=1).cpu())
 
     def gradient_rounding(self, direction: Tensor) -> Array:
@@ -76,11 +78,14 @@ class Line:
     changed_at: float = field(default=np.inf, init=False)
     """Smallest step at which an output changed."""
     refusal: Exception | None = field(default=None, init=False)
-    """What the target raised, last, at points that it has no value at."""
+    """What the target raised, first, at points that it has no value at."""
+    moving: Tensor = field(init=False)
+    """(m,) Whether an output was seen to change along the line."""
     largest: Array = field(init=False)
     """(c,) Largest |v·(F(x + tu) - F(x))| met."""
 
     def __post_init__(self) -> None:
+        self.moving = torch.zeros_like(self.claim.base, dtype=torch.bool)
         self.largest = np.zeros(len(self.claim.cotangents))
 
     @property
@@ -98,12 +103,12 @@ class Line:
         moved = claim.problem.x + t * self.direction
         try:
             outputs, rounded = claim.problem.value(moved)
-        except _REFUSALS as error:
+        except Exception as error:
             self._refused(moved, error)
             nothing = np.full(len(claim.cotangents), np.nan)
             return nothing, nothing
         change = outputs - claim.base
-        self._notice(abs(t), bool((change == 0).all()))
+        self._notice(abs(t), change != 0)
         risen = claim.cotangents @ change
         claimed = claim.gradients @ (rounded - claim.problem.x)
         rise = np.asarray(risen.cpu())
@@ -118,7 +123,7 @@ class Line:
     def floor(self) -> Array:
         """(c,) The least noise that v·F can have: the standard deviation of rounding it."""
         unit = float(self.claim.roundoff.max())
-        return 0.6 * np.maximum(self.claim.output_rounding(), unit * self.largest)
+        return 0.6 * np.maximum(self.claim.output_rounding(self.moving), unit * self.largest)
 
     def claimed_slope(self) -> Array:
         """(c,) Return ⟨g, u⟩."""
@@ -135,12 +140,13 @@ class Line:
         try:
             self.claim.problem.value(moved)
         except type(error):
-            self.refusal = error
+            self.refusal = self.refusal or error
         else:
             raise error
 
-    def _notice(self, step: float, unchanged: bool) -> None:
-        if not unchanged:
+    def _notice(self, step: float, changed: Tensor) -> None:
+        self.moving |= changed
+        if bool(changed.any()):
             self.changed_at = min(self.changed_at, step)
         elif step < self.changed_at:
             self.constant_within = max(self.constant_within, step)

@@ -6,7 +6,7 @@ is left in them is noise. Kinks, jumps and poles look like noise too, but unlike
 smaller, or go away, on finer grids, which is what is looked for before a level is believed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import factorial
 
 import numpy as np
@@ -44,6 +44,8 @@ class Noise:
     """Spacing of the coarsest grid that it was found on."""
     settled: bool = True
     """False where no grid down to the finest agreed with the next."""
+    coarse: "Noise | None" = None
+    """What looked like noise before finer grids showed that it was structure."""
 
     def at_least(self, floor: Array) -> Array:
         """(c,) Return the level, nowhere below `floor`."""
@@ -62,28 +64,31 @@ def measure_noise(line: Line, own: int) -> Noise:
     """
     unit = line.unit_roundoff
     first = unit**0.25  # rounding dominates the differences of a smooth function there
-    centred = _settle(_Grids(line, _CENTRED), own, first, _FINEST * unit)
+    finest = min(_FINEST * unit, first / 3**_GRIDS)
+    centred = _settle(_Grids(line, _CENTRED), own, first, finest)
     if centred.settled and (centred.level[own] <= _NEAR_FLOOR * line.floor()[own]):
         return centred
     # A kink or a jump at the point itself does not show on one side of it.
-    aside = _settle(_Grids(line, _ASIDE), own, first, _FINEST * unit)
+    aside = _settle(_Grids(line, _ASIDE), own, first, finest)
     lower = aside.level[own] < centred.level[own] / 10
     return aside if aside.settled and (lower or not centred.settled) else centred
 
 
 def _settle(grids: "_Grids", own: int, spacing: float, finest: float) -> Noise:
     line = grids.line
+    coarse: Noise | None = None
     while True:
-        found = _plateau(grids, own, spacing, finest)
-        if found is None:
-            return _unsettled(grids, spacing)
+        found = _plateau(grids, own, spacing, finest) or _unsettled(grids, spacing)
+        found = replace(found, coarse=coarse)
+        if not found.settled:
+            return found
         level = found.at_least(line.floor())[own]
         if level <= _NEAR_FLOOR * line.floor()[own]:
             return _quantised(grids, own, found.spacing) or found
         finer = _structure_below(grids, own, found.spacing / 9, level, finest)
         if finer is None:
             return found
-        spacing = finer
+        spacing, coarse = finer, coarse or found
 
 
 def _quantised(grids: "_Grids", own: int, spacing: float) -> Noise | None:
@@ -94,12 +99,18 @@ def _quantised(grids: "_Grids", own: int, spacing: float) -> Noise | None:
     visible = _NEAR_FLOOR * grids.line.floor()[own]
     if abs(grids.line.claimed_slope()[own]) * spacing <= visible or not grids.at(spacing).repeats:
         return None
+    seen: _Grid | None = None
     while spacing < _COARSEST:
         spacing *= 9
         grid = grids.at(spacing)
-        if grid.finite and not grid.repeats:
-            return Noise(grid.level, _DEGREES_PER_GRID, spacing, settled=False)
-    return None
+        if not grid.finite:
+            break
+        seen = grid
+        if not grid.repeats:
+            break
+    if seen is None or grids.line.changed_at == np.inf:
+        return None  # as far as one can see, it is constant
+    return Noise(seen.level, _DEGREES_PER_GRID, spacing, settled=False)
 
 
 @dataclass
@@ -186,7 +197,9 @@ def _structure_below(
 
 
 def _unsettled(grids: _Grids, spacing: float) -> Noise:
-    levels = [grid.level for grid in grids.seen.values() if grid.finite]
+    usable = [s for s, grid in grids.seen.items() if grid.finite and not grid.repeats]
+    # The finest: where the level still falls, coarser grids show structure, not noise.
+    levels = [grids.seen[s].level for s in sorted(usable)[:_GRIDS]]
     if not levels:
         count = len(grids.line.claim.cotangents)
         return Noise(np.full(count, np.inf), _DEGREES_PER_GRID, spacing, settled=False)

@@ -17,7 +17,7 @@ from backproof.gradcheck.coordinates import (
     real_vector,
     roundoff_of,
 )
-from backproof.gradcheck.problem import Pulled
+from backproof.gradcheck.problem import Counts, Pulled
 from backproof.gradcheck.surroundings import Surroundings
 from backproof.gradcheck.trees import argument_names, leaves, mapped
 
@@ -44,6 +44,7 @@ class NumpyTarget:
         returns_pullback: bool = False,
     ) -> None:
         self.surroundings = surroundings
+        self.counts = Counts()
         self._returns_pullback = returns_pullback
         self._function, self._gradient, self._loss = function, gradient, loss
         self._names = argument_names(function, len(inputs))
@@ -61,20 +62,29 @@ class NumpyTarget:
         """Return all outputs as a vector (m,), float64."""
         arguments = self._arguments(at)
         self.surroundings.reset()
-        return torch.cat([real_vector(part) for part in _parts(self._value(arguments))])
+        with np.errstate(all="ignore"):  # outside the domain there is NaN, and that is looked at
+            value = self._value(arguments)
+        return torch.cat([real_vector(part) for part in _parts(value)])
 
     def linearised(self, at: Tensors) -> "NumpyBackward":
         """Evaluate the function, and make its claimed derivative ready to be asked."""
         arguments = self._arguments(at)
         self.surroundings.reset()
         value = self._value(arguments)
+        self.surroundings.notice_use()
         changed = self._changed(arguments, at)
         return NumpyBackward(self, at, value, changed)
 
     def claimed(self, at: Tensors, cotangent: Any, *, scalar: bool) -> Any:
         """Return whatever the callable claims, for an output that may be one number."""
+        claimed = self._asked(at, cotangent, scalar=scalar)
+        self.surroundings.notice_use()
+        return claimed
+
+    def _asked(self, at: Tensors, cotangent: Any, *, scalar: bool) -> Any:
         arguments = self._arguments(at)
         self.surroundings.reset()
+        self.counts.pullbacks += 1
         if self._returns_pullback:
             return self._gradient(*arguments)(cotangent)
         takes_cotangent = _accepts(self._gradient, len(arguments) + 1)
@@ -93,6 +103,7 @@ class NumpyTarget:
         return claimed
 
     def _value(self, arguments: list[Any]) -> Any:
+        self.counts.evaluations += 1
         value = self._function(*arguments)
         return value if self._loss is None else self._loss(value)
 
@@ -197,7 +208,8 @@ def _checked(given: list[tuple[str, Any]]) -> Tensors:
 
 def _tensor(name: str, value: Any) -> Tensor:
     try:
-        return torch.from_numpy(np.array(value))
+        array = np.array(value)
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
     except TypeError:
         raise InputError(
             f"{name} has dtype {np.asarray(value).dtype}: expected float64, float32, float16, "
@@ -221,8 +233,8 @@ def _parts(value: Any) -> list[Tensor]:
 
 def _matched(claimed: Any, checked: list[str], names: list[str]) -> dict[str, Any]:
     """Assign what was claimed to the checked inputs."""
-    if isinstance(claimed, dict) and set(checked) <= set(claimed):
-        return {name: claimed[name] for name in checked}
+    if isinstance(claimed, dict):
+        return _matched_by_name(claimed, checked)
     if len(checked) == 1 and _is_array(claimed):
         return {checked[0]: claimed}
     found = [value for _, value in _gradient_leaves(claimed)]
@@ -232,6 +244,19 @@ def _matched(claimed: Any, checked: list[str], names: list[str]) -> dict[str, An
         return {name: value for name, value in zip(names, found, strict=True) if name in checked}
     raise InputError(
         f"gradient= returned {len(found)} gradients: expected {len(checked)}, one for each of "
+        f"{', '.join(checked)}"
+    )
+
+
+def _matched_by_name(claimed: dict[Any, Any], checked: list[str]) -> dict[str, Any]:
+    """Take keys for names of inputs, or for those of the one dictionary among the inputs."""
+    tops = {name.split("[")[0] for name in checked}
+    inside = dict(leaves(claimed, tops.pop())) if len(tops) == 1 else {}
+    for found in (claimed, inside):
+        if set(checked) <= set(found):
+            return {name: found[name] for name in checked}
+    raise InputError(
+        f"gradient= returned gradients named {', '.join(map(str, claimed))}: expected "
         f"{', '.join(checked)}"
     )
 

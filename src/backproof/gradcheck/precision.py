@@ -52,7 +52,6 @@ def make_shadow(target: Target, native: Problem, backward: Backward) -> Shadow |
     low = (shadow.roundoff > _SHADOWED).any() or not problem.all_float64
     if low or shadow.outputs.shape != backward.outputs.shape:
         return None
-    native.evaluations += problem.evaluations
     size = float(torch.linalg.vector_norm(shadow.outputs))
     off = float(torch.linalg.vector_norm(shadow.outputs - backward.outputs))
     return Shadow(problem, shadow) if off <= tolerance(native, backward) * size else None

@@ -36,6 +36,7 @@ def layout_findings(
     found: dict[str, str] = {}
     for name, one, other in (
         ("not contiguous", _contiguous, _strided),
+        ("not contiguous", _contiguous, _transposed),
         ("expanded (stride 0)", _filled, _expanded),
     ):
         for tensor, what in _differences(backward, nodes, cotangent, one, other, segments):
@@ -104,6 +105,14 @@ def _strided(gradient: Tensor) -> Tensor:
     if gradient.layout != torch.strided or gradient.ndim == 0:
         return gradient
     return torch.stack([gradient, gradient], dim=-1)[..., 0]
+
+
+def _transposed(gradient: Tensor) -> Tensor:
+    """Return the same values, the first axis the fastest: no view of it is flat."""
+    if gradient.layout != torch.strided or gradient.ndim < 2:
+        return gradient
+    order = tuple(reversed(range(gradient.ndim)))
+    return gradient.permute(order).contiguous().permute(order)
 
 
 def _filled(gradient: Tensor) -> Tensor:

@@ -12,6 +12,20 @@ from backproof._core.errors import InputError
 from backproof.gradcheck.coordinates import Coordinates
 
 
+class NothingToCheckError(InputError):
+    """A target whose value depends on no checked tensor."""
+
+
+@dataclass
+class Counts:
+    """How often a target was run."""
+
+    evaluations: int = 0
+    """Forward passes."""
+    pullbacks: int = 0
+    """Backward passes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pulled:
     """What a target claims as vᵀJ for one cotangent v."""
@@ -54,6 +68,10 @@ class Target(Protocol):
     """A function of named tensors with its claimed derivative: PyTorch's, NumPy's or JAX's."""
 
     @property
+    def counts(self) -> Counts:
+        """How often it was run."""
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """The checked tensors at the point; detached copies."""
 
@@ -91,7 +109,7 @@ class Segment:
 
 @dataclass
 class Problem:
-    """A target with all its tensors in one vector, counting the evaluations.
+    """A target with all its tensors in one vector.
 
     Legend: n coordinates of all tensors, m outputs.
     """
@@ -100,7 +118,6 @@ class Problem:
     segments: tuple[Segment, ...]
     x: Tensor
     """(n,) The point."""
-    evaluations: int = 0
     outputs: int = field(default=0)
     """m, known after the first evaluation."""
 
@@ -135,21 +152,17 @@ class Problem:
         return ", ".join(sorted({segment.dtype for segment in self.segments}))
 
     def moved_to(self, x: Tensor) -> "Problem":
-        """Return the problem at another point; evaluations are counted there anew."""
+        """Return the problem at another point."""
         rounded, _ = self._rounded(x)
         return Problem(target=self.target, segments=self.segments, x=rounded, outputs=self.outputs)
 
     def value(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return F near x (m,), and the point (n,) that rounding to the dtypes made of x."""
         rounded, tensors = self._rounded(x)
-        self.evaluations += 1
         try:
             outputs = self.target.outputs(tensors)
         except Exception as error:
-            error.add_note(
-                f"raised at evaluation {self.evaluations} of the gradient check, "
-                f"{self._distance(rounded)}"
-            )
+            error.add_note(self._raised(self._distance(rounded)))
             raise
         self._same_size(outputs)
         return outputs, rounded
@@ -157,16 +170,12 @@ class Problem:
     def linearised(self) -> Backward:
         """Run the target at the point so that cotangents can be pulled back."""
         _, tensors = self._rounded(self.x)
-        self.evaluations += 1
         try:
             backward = self.target.linearised(tensors)
         except InputError:
             raise
         except Exception as error:
-            error.add_note(
-                f"raised at evaluation {self.evaluations} of the gradient check, at the point "
-                "itself, where a graph is recorded"
-            )
+            error.add_note(self._raised("at the point itself, where a graph is recorded"))
             raise
         self._same_size(backward.outputs)
         return backward
@@ -202,6 +211,10 @@ class Problem:
                 "between two evaluations: expected the same shape near the point"
             )
         self.outputs = len(outputs)
+
+    def _raised(self, where: str) -> str:
+        number = self.target.counts.evaluations
+        return f"raised at evaluation {number} of the gradient check, {where}"
 
     def _distance(self, x: Tensor) -> str:
         distance = float((x - self.x).abs().max())

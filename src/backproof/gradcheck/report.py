@@ -90,7 +90,7 @@ class TensorCheck(Result):
         return "\n".join(lines)
 
     def _summary(self) -> str:
-        parts = [f"discrepancy {self.relative()}"]
+        parts = [] if self.sigma is None else [f"discrepancy {self.relative()}"]
         if self.diagnosis:
             parts.insert(0, self.diagnosis)
         if self.label:
@@ -107,13 +107,14 @@ class TensorCheck(Result):
         """Return the discrepancy as text, relative to the slope where that is not zero."""
         sigma = float("inf") if self.sigma is None else self.sigma
         if self.slope == 0 or self.label == "vacuous":
-            return f"{self.discrepancy:.1e} ± {sigma:.1e} (slope claimed to be zero)"
+            return f"{self.discrepancy:.1e} ± {sigma:.1e}, where the claimed slope is zero"
         return f"{self.discrepancy / self.slope:.1e} ± {sigma / self.slope:.1e} of the slope"
 
     def _about_the_rest(self) -> list[str]:
         if self.sampled and not self.wrong_complete:
-            drawn = f"{len(self.wrong)} of {self.sampled} entries drawn at random are wrong"
-            return [f"    {drawn}; not all were looked for"]
+            shown = f", {_SHOWN} shown" if len(self.wrong) > _SHOWN else ""
+            drawn = f"{len(self.wrong)} of {self.sampled} entries drawn at random are wrong{shown}"
+            return [f"    {drawn}; the others were not looked at"]
         lines = []
         if len(self.wrong) > _SHOWN:
             lines.append(f"    and {len(self.wrong) - _SHOWN} more")
@@ -131,7 +132,9 @@ class GradientReport(Result):
     tensors: tuple[TensorCheck, ...]
     """One for each checked tensor."""
     evaluations: int
-    """Evaluations of the target, forward and backward passes counted once each."""
+    """Evaluations of the target: its forward passes."""
+    pullbacks: int
+    """Backward passes, or calls of the claimed gradient."""
     seconds: float
     """Wall-clock time."""
     precision: str

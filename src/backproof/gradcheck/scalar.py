@@ -38,7 +38,7 @@ def scalar_problem(
             )
         return scalar
 
-    with Surroundings(function, loss) as surroundings:
+    with Surroundings(function, loss, inputs) as surroundings:
         problem = Problem.of(torch_target(function, inputs, value, dtype, surroundings))
         backward = problem.linearised()
         yield problem, backward.pull(torch.ones_like(backward.outputs)).gradient

@@ -36,6 +36,7 @@ def second_order(target: Any) -> TorchTarget:
         with torch.enable_grad():
             own = _requiring(at)
             outputs = _outputs(target.function({name: own[name] for name in target.tensors}))
+            target.counts.pullbacks += 1
             weights = [own.get(name, v) for name, v in cotangents.items()]
             gradients = torch.autograd.grad(
                 outputs,
@@ -44,9 +45,12 @@ def second_order(target: Any) -> TorchTarget:
                 create_graph=True,
                 allow_unused=True,
             )
-        return [one for one in gradients if one is not None]
+        found = [one for one in gradients if one is not None]
+        return found or [torch.zeros_like(own[name]) for name in target.tensors]
 
-    return TorchTarget(tensors, gradient, target.surroundings)
+    second = TorchTarget(tensors, gradient, target.surroundings)
+    second.counts = target.counts  # one forward pass and one backward pass make a gradient
+    return second
 
 
 def _requiring(at: dict[str, Tensor]) -> dict[str, Tensor]:

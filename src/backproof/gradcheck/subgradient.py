@@ -92,7 +92,6 @@ def _judged_beside(judge: Judge, segment: Segment) -> Judge | None:
             continue
         beside = Judge(problem, asked.claim, judge.seed, judge.false_alarm, judge.miss)
         beside.run([segment.name])
-        judge.problem.evaluations += problem.evaluations
         return beside
     return None
 
@@ -152,5 +151,4 @@ class _Around:
         """(n,) Return the claimed gradient beside the point, where it was found to be right."""
         problem = self._judge.problem.moved_to(self._judge.problem.x + offset)
         pulled = problem.linearised().pull(self._judge.claim.cotangents[self._own])
-        self._judge.problem.evaluations += problem.evaluations
         return pulled.gradient

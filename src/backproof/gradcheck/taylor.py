@@ -1,6 +1,6 @@
 """Taylor remainders: by which power of the step a claimed gradient is wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,8 +25,8 @@ _DEFAULT_STEPS = tuple(0.1 / 2**k for k in range(12))
 _FEWEST = 3
 _CLEAR = 30.0
 """A remainder so many times the noise shows its order to a few percent."""
-_BETWEEN = 1.5
-"""Orders above it count as 2 or more, below as 1."""
+_ORDER_ONE, _ORDER_TWO = 1.2, 1.8
+"""Orders below the first count as 1, above the second as 2; between them nothing is told."""
 
 
 class TaylorVerdict(StrEnum):
@@ -37,7 +37,7 @@ class TaylorVerdict(StrEnum):
     WRONG = "wrong"
     """The remainder falls as h: the claimed slope is not the slope."""
     INCONCLUSIVE = "inconclusive"
-    """The remainder is rounding, as for linear functions, which any right gradient leaves."""
+    """The remainder is rounding, as for linear functions, or its order lies between."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,11 @@ class Remainders(Result):
     """Level below which a remainder is noise of the evaluation."""
 
     def __str__(self) -> str:
-        order = "hidden by rounding" if self.order is None else f"{self.order:.3f}"
+        order = (
+            "none above rounding (linear, or too small)"
+            if self.order is None
+            else f"{self.order:.3f}"
+        )
         return f"{self.verdict.upper():<13}{self.tensor} {self.shape}: order {order}"
 
 
@@ -98,17 +102,21 @@ def taylor(
     -------
     Taylor
         A right gradient of a smooth function has order 2, a wrong one order 1. Where the
-        remainder is no larger than the evaluation's noise, no order is told from it.
+        remainder is no larger than the evaluation's noise, no order is told from it. Errors so
+        small that the remainder of second order still hides them at the smallest step pass as
+        RIGHT; `check` says how small an error it would see.
 
     Raises
     ------
     InputError
         As `check` does, and if the steps are not as described.
     """
+    if not isinstance(steps, Iterable):
+        raise InputError(f"steps must be at least {_FEWEST} distinct numbers, got {steps!r}")
     ladder = sorted((positive("step", step) for step in steps), reverse=True)
     if len(set(ladder)) < max(len(ladder), _FEWEST):
-        raise InputError(f"steps must be distinct and at least {_FEWEST}, got {ladder}")
-    with Surroundings(target, loss, gradient) as surroundings:
+        raise InputError(f"steps must be at least {_FEWEST} distinct numbers, got {ladder}")
+    with Surroundings(target, loss, gradient, inputs) as surroundings:
         problem = Problem.of(make_target(target, inputs, loss, gradient, surroundings))
         backward = problem.linearised()
         claim = ask(problem, backward, draw_cotangents(backward, check_seed(seed))).claim
@@ -140,18 +148,20 @@ def _remainders(segment: Segment, line: Line, steps: Sequence[float]) -> Remaind
     rounding = float(line.claim.gradient_rounding(line.direction)[0])
     clear = sizes > _CLEAR * (level + rounding * np.array(steps))
     order = _order(np.array(steps), sizes, clear)
-    if order is None:
-        verdict = TaylorVerdict.INCONCLUSIVE
-    else:
-        verdict = TaylorVerdict.RIGHT if order > _BETWEEN else TaylorVerdict.WRONG
     return Remainders(
         tensor=segment.name,
         shape=segment.shape,
-        verdict=verdict,
+        verdict=_verdict(order),
         order=order,
         remainders=tuple(sizes.tolist()),
         noise=level,
     )
+
+
+def _verdict(order: float | None) -> TaylorVerdict:
+    if order is None or _ORDER_ONE < order < _ORDER_TWO:
+        return TaylorVerdict.INCONCLUSIVE
+    return TaylorVerdict.RIGHT if order >= _ORDER_TWO else TaylorVerdict.WRONG
 
 
 def _order(steps: Any, sizes: Any, clear: Any) -> float | None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from backproof._core.errors import InputError
+from backproof.gradcheck._private import gradient_hooks
 from backproof.gradcheck.coordinates import (
     Coordinates,
     differentiable,
@@ -16,7 +17,7 @@ from backproof.gradcheck.coordinates import (
     real_vector,
     roundoff_of,
 )
-from backproof.gradcheck.problem import Pulled
+from backproof.gradcheck.problem import Counts, NothingToCheckError, Pulled
 from backproof.gradcheck.surroundings import Surroundings
 from backproof.gradcheck.trees import argument_names, leaves, mapped
 
@@ -37,15 +38,21 @@ class TorchTarget:
         self.held = list(held)
         self.function = function
         self.surroundings = surroundings
+        self.counts = Counts()
         self.left_out: tuple[str, ...] = ()
         self._kept: tuple[str, ...] | None = None
-        self._records = False
+        self._records: bool | None = None
+        """Whether evaluations record a graph; found out at the first of them."""
 
     def outputs(self, at: Tensors) -> Tensor:
         """Return all differentiable outputs as a vector (m,), float64."""
+        if self._records is None:
+            self._records = not self._runs_without_graph(at)
         with torch.inference_mode(False), torch.set_grad_enabled(self._records):
-            result = self.call(_copies(at))
-            parts = self.selected(result)
+            own = _copies(at)
+            if self._records:
+                own = _copies({name: tensor.requires_grad_() for name, tensor in own.items()})
+            parts = self.selected(self.call(own))
         device = next(iter(self.tensors.values())).device
         return torch.cat([real_vector(part).to(device) for part in parts])
 
@@ -62,19 +69,21 @@ class TorchTarget:
         changed = {
             name: tensor.detach() for name, tensor in handed.items() if _differs(tensor, own[name])
         }
-        return TorchBackward(own, outputs, changed, self.held)
+        return TorchBackward(self, own, outputs, changed)
 
-    def prefer_no_graph(self) -> None:
-        """Record graphs in later evaluations only where the target cannot do without."""
+    def _runs_without_graph(self, at: Tensors) -> bool:
+        """Say whether the target runs without a graph; not where it differentiates itself."""
         with torch.inference_mode(False), torch.no_grad():
             try:
-                self.call(_copies(self.tensors))
-            except RuntimeError:  # it differentiates something itself
-                self._records = True
+                self.call(_copies(at))
+            except RuntimeError:
+                return False
+        return True
 
     def call(self, at: Tensors) -> Any:
         """Call the target in its surroundings as they were at the start."""
         self.surroundings.reset()
+        self.counts.evaluations += 1
         return self.function(at)
 
     def _choose(self, result: Any) -> None:
@@ -87,7 +96,7 @@ class TorchTarget:
         floating = [(name, tensor) for name, tensor in found if differentiable(tensor)]
         kept = tuple(name for name, tensor in floating if tensor.requires_grad)
         if not kept:
-            raise InputError(
+            raise NothingToCheckError(
                 "nothing to check: the value does not depend on any checked tensor "
                 "differentiably; expected an output that requires a gradient, got "
                 + ", ".join(f"{name} {describe(tensor)}" for name, tensor in found)
@@ -111,13 +120,13 @@ class TorchBackward:
 
     def __init__(
         self,
+        target: TorchTarget,
         own: Tensors,
         outputs: Sequence[Tensor],
         changed: Tensors,
-        held: list[tuple[str, tuple[int, ...]]],
     ) -> None:
+        self._target = target
         self._own = own
-        self._held = held
         self.graph_outputs = tuple(outputs)
         self.changed = changed
         """Inputs that the forward pass wrote to, with what it left in them."""
@@ -131,7 +140,7 @@ class TorchBackward:
 
     def held_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Return names and shapes of everything that the target is called with."""
-        return [*self._held, *((name, tuple(t.shape)) for name, t in self._own.items())]
+        return [*self._target.held, *((name, tuple(t.shape)) for name, t in self._own.items())]
 
     def cotangents(self, vector: Tensor) -> list[Tensor]:
         """Split a vector (m,) into tensors like the outputs, rounded to their dtypes."""
@@ -152,6 +161,7 @@ class TorchBackward:
 
     def pull_tensors(self, cotangents: Sequence[Tensor]) -> Pulled:
         """Return the claimed vᵀJ of cotangents like the outputs."""
+        self._target.counts.pullbacks += 1
         with torch.inference_mode(False), torch.enable_grad():
             gradients = torch.autograd.grad(
                 self.graph_outputs,
@@ -205,8 +215,9 @@ def torch_target(
     tensors = {**parameters, **{renamed[name]: own[name].detach() for name in checked}}
     if not tensors:
         raise InputError(_nothing(function))
+    tensors = _coalesced(tensors)
     for name, tensor in tensors.items():
-        if tensor.numel() == 0:
+        if Coordinates(tensor).count == 0:
             raise InputError(
                 f"{name} is empty, shape {tuple(tensor.shape)}: expected at least one entry; "
                 "give it entries, or hold it fixed by requires_grad_(False)"
@@ -223,7 +234,7 @@ def torch_target(
         return result if loss is None else loss(result)
 
     shapes = [(name, tuple(value.shape)) for name, value in given if isinstance(value, Tensor)]
-    return TorchTarget(_coalesced(tensors), evaluate, surroundings, shapes)
+    return TorchTarget(tensors, evaluate, surroundings, shapes)
 
 
 Call = Callable[[Tensors, list[Any]], Any]
@@ -241,7 +252,12 @@ def _module_call(module: nn.Module, dtype: torch.dtype | None) -> tuple[Tensors,
         if name not in parameters
     }
 
+    hooks = {name: gradient_hooks(parameter) for name, parameter in module.named_parameters()}
+
     def call(at: Tensors, arguments: list[Any]) -> Any:
+        for name, tensor in at.items():
+            for hook in hooks.get(name, ()) if tensor.requires_grad else ():
+                tensor.register_hook(hook)  # type: ignore[no-untyped-call]
         state = {**_copies(rest), **at}
         return torch.func.functional_call(module, state, tuple(arguments))
 
