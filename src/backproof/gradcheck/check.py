@@ -109,8 +109,21 @@ def _second(
     try:
         second = _checked(lambda dtype: second_order(made(dtype)), settings, began, order=2)
     except NothingToCheckError:
-        note = "the gradient depends on none of the tensors: the second derivative is zero"
-        return replace(first, order=2, notes=(*first.notes, note))
+        reason = "the gradient depends on none of the tensors: the second derivative is zero"
+        tensors = [
+            replace(
+                one,
+                discrepancy=0.0,
+                sigma=0.0,
+                slope=0.0,
+                resolution=None,
+                label="vacuous",
+                reason=reason,
+            )
+            for one in first.tensors
+        ]
+        seconds = time.perf_counter() - began
+        return replace(first, order=2, tensors=tuple(tensors), seconds=seconds)
     return replace(
         second,
         evaluations=first.evaluations + second.evaluations,
@@ -120,6 +133,10 @@ def _second(
 
 
 Made = Callable[[torch.dtype | None], Any]
+
+
+_EXPLAINED = 10.0
+"""Differences between dtypes up to so many times the expected are taken for rounding."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +215,7 @@ def _with_rounding(
     dtypes = {segment.name: segment.dtype for segment in native.segments}
     return [
         replace(
-            _in_own_dtype(one, own.get(one.name)),
+            _in_own_dtype(one, own.get(one.name), rounding[one.name], limit),
             rounding=sizes.get(one.name),
             dtype=dtypes[one.name],
         )
@@ -206,13 +223,19 @@ def _with_rounding(
     ]
 
 
-def _in_own_dtype(shadow: TensorCheck, native: TensorCheck | None) -> TensorCheck:
-    """Return the finding in the target's own dtype if only that is wrong."""
+def _in_own_dtype(
+    shadow: TensorCheck, native: TensorCheck | None, rounding: float, limit: float
+) -> TensorCheck:
+    """Return the finding in the target's own dtype where that differs from the shadow's."""
     if shadow.verdict is not Verdict.AGREE or native is None:
         return shadow
-    if native.verdict is not Verdict.DISAGREE:
-        return shadow
-    return replace(native, reason=f"right in float64, wrong in {native.dtype}")
+    if native.verdict is Verdict.DISAGREE:
+        return replace(native, reason=f"right in float64, wrong in {native.dtype}")
+    told = native.verdict is Verdict.AGREE and not native.label
+    if not told and not rounding <= _EXPLAINED * limit:
+        reason = f"right in float64; in {native.dtype} too far off to be called rounding"
+        return replace(native, verdict=Verdict.UNRESOLVED, label="", reason=reason)
+    return shadow
 
 
 def _notes(target: Any, asked: Asked) -> tuple[str, ...]:

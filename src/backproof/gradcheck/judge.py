@@ -16,7 +16,7 @@ from torch import Tensor
 from backproof._core import seeds
 from backproof.gradcheck import kinks
 from backproof.gradcheck.extrapolation import FIRST_STEP, RATIO, Estimate, Ladder
-from backproof.gradcheck.line import Claim, Line
+from backproof.gradcheck.line import Array, Claim, Line
 from backproof.gradcheck.noise import Noise, measure_noise
 from backproof.gradcheck.problem import Problem, Segment
 from backproof.gradcheck.verdict import Verdict, threshold
@@ -42,6 +42,12 @@ _ROUNDING = "the discrepancy is within the rounding of the backward pass"
 _TWO_SCALES = (
     "the claim is right for larger steps and wrong for the smallest: the function has structure "
     "that may be its rounding"
+)
+_UNLIKE = 1e4
+"""Entries so many times smaller than the root mean square get steps of their own."""
+_UNLIKE_ENTRIES = (
+    "steps in proportion to the entries agree and steps of one size do not: the entries are of "
+    "very unlike size, and some are zero"
 )
 _ROUGHLY = 0.1
 """A slope known to a tenth tells one scale of a function from another."""
@@ -221,9 +227,9 @@ class Judge:
         laws: list[Callable[[], Tensor]] = [lambda: self.scale, self.problem.x.abs]
         best: Outcome | None = None
         readings: list[Reading] = []
-        self.noise = None  # its own, since others may be noisier
         for number, law in enumerate(laws):
             scale = law()
+            self.noise = None  # its own, since others may be noisier
             if not scale[segment.slice].any():
                 continue
             readings = self._readings([segment], scale, "alone", segment.name, str(number))
@@ -248,7 +254,7 @@ class Judge:
         """Say whether slope and claim are both zero, to rounding of a function of this size."""
         for one in readings:
             size = max(
-                float(self.claim.output_rounding()[one.ladder.own])
+                float(self.claim.output_rounding(one.line.moving)[one.ladder.own])
                 / float(self.claim.roundoff.max()),
                 float(one.line.largest[one.ladder.own]) / FIRST_STEP,
             )
@@ -257,7 +263,9 @@ class Judge:
             rounding = 64 * float(self.claim.roundoff.max()) * size
             if one.line.changed_at == np.inf and claimed == 0:
                 continue
-            if not (claimed <= rounding and bound <= _VISIBLE * size):
+            if claimed > rounding or bound > _VISIBLE * size:
+                return False
+            if claimed > 0 and claimed > self._backward_rounding(one):
                 return False
         return True
 
@@ -348,7 +356,9 @@ class Judge:
             return self._alone(segment)
         finer = _finer(ladder, c, abs(delta))
         last = finer.steps[-1] if finer.steps else ladder.steps[-1]
-        tolerance = abs(delta) / 20 + 3 * c * ladder.noise_of(last)
+        # Halves of a direction have truncation errors of their own, of the size of the whole's.
+        truncation = 10 * abs((finer.differences or ladder.differences)[-1] - delta)
+        tolerance = abs(delta) / 20 + 3 * c * ladder.noise_of(last) + truncation
         if kinks.shows_kink([ladder, finer], c) or not kinks.is_additive(
             reading.line, own, last, tolerance, self.seed
         ):
@@ -363,8 +373,31 @@ class Judge:
             return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_CHANGES)
         if kinks.is_staircase(reading.line, ladder, delta):
             return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_STAIRCASE)
+        proportional = self._by_own_size(segment)
+        if proportional is not None:
+            return proportional
         self.suspects[segment.name] = reading
         return outcome
+
+    def _by_own_size(self, segment: Segment) -> Outcome | None:
+        """Judge a tensor of very unlike entries by steps proportional to each of them.
+
+        Steps of the tensor's size go beyond poles and branches near the small entries. None where
+        the entries are alike, or where these steps disagree too.
+        """
+        sizes = self.problem.x[segment.slice].abs()
+        if float(sizes.median()) * _UNLIKE > float(self.scale[segment.start]):
+            return None
+        self.noise = None
+        scale = self.problem.x.abs()
+        readings = self._readings([segment], scale, "proportional", segment.name)
+        outcome = self._outcome(segment, readings, scale)
+        fine = outcome.resolution is not None and outcome.resolution <= COARSEST
+        if any(self.alarms(one) for one in readings) or not fine:
+            return None
+        if bool((sizes > 0).all()):
+            return outcome
+        return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_UNLIKE_ENTRIES)
 
     @staticmethod
     def _agrees_coarsely(reading: Reading, noise: Noise, c: float) -> bool:
@@ -383,7 +416,7 @@ class Judge:
             limit = max(outcome.resolution or 0.0, rounding / spread)
             return replace(outcome, verdict=Verdict.AGREE, reason=_ROUNDING, resolution=limit)
         outcome = replace(outcome, resolution=None)
-        if abs(numeric) <= rounding:
+        if max(abs(numeric), spread) <= rounding:
             return replace(outcome, verdict=Verdict.AGREE, reason=_ROUNDED_ZERO, label="vacuous")
         return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_ROUNDING)
 
@@ -396,19 +429,32 @@ class Judge:
         factor too, in which the gradient is linear, and which is divided out again.
         """
         own, delta = reading.ladder.own, abs(reading.estimate.delta)
-        unit = float(self.problem.roundoff.max())
-        tiny = delta <= _TINY * unit**0.5 * float(reading.line.spread()[own])
+        tiny = delta <= _TINY * reading.line.unit_roundoff**0.5 * reading.line.spread()[own]
         problem, cotangent = self.problem, self.claim.cotangents[own]
         rng = seeds.generator(self.seed, "gradcheck.rounding")
-        slopes = []
+        unit = problem.roundoff
+        reach = torch.minimum(64 * unit, unit**0.75)  # in half precision 64 units are a quarter
+        slopes, factors = [], []
         for _ in range(_NEIGHBOURS):
-            drawn = torch.from_numpy(rng.uniform(-4, 4, len(problem.x))).to(problem.x.device)
-            near = problem.moved_to(problem.x * (1 + drawn * problem.roundoff))
+            # One factor for all entries, which leaves ties as they are.
+            near = problem.moved_to(problem.x * (1 + reach * rng.uniform(-1, 1)))
             factor = rng.uniform(0.5, 2) if tiny else 1.0
             pulled = near.linearised().pull(cotangent * factor)
             slopes.append(float(pulled.gradient @ reading.line.direction) / factor)
-        c = threshold(self.false_alarm, self.tests, _NEIGHBOURS - 1)
-        return c * float(np.std(slopes, ddof=1))
+            factors.append(1 / factor)
+        c = threshold(self.false_alarm, self.tests, _NEIGHBOURS - 2)
+        return c * _scatter(np.array(slopes), np.array(factors))
+
+
+def _scatter(slopes: Array, inverse_factors: Array) -> float:
+    """Return the standard deviation about a line in 1/factor.
+
+    What a backward pass adds whatever the cotangent is a mistake, no rounding, and makes a line.
+    """
+    design = np.stack([np.ones_like(slopes), inverse_factors - inverse_factors.mean()], axis=1)
+    coefficients = np.linalg.lstsq(design, slopes, rcond=None)[0]
+    residual = slopes - design @ coefficients
+    return float(np.sqrt((residual**2).sum() / (len(slopes) - 2)))
 
 
 def _changes(ladder: Ladder, finer: Ladder, delta: float) -> bool:

@@ -13,6 +13,13 @@ from backproof.gradcheck.problem import Problem
 Array = NDArray[np.float64]
 
 
+def norms(rows: Tensor) -> Array:
+    """Return the Euclidean norm of each row, also where squares overflow or underflow."""
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    unit = torch.where(largest > 0, largest, 1.0)
+    return np.asarray((unit[:, 0] * torch.linalg.vector_norm(rows / unit, dim=1)).cpu())
+
+
 @dataclass(frozen=True)
 class Claim:
     """The claimed derivative at the point of a problem, for several cotangents.
@@ -39,20 +46,18 @@ class Claim:
     def output_rounding(self, moving: Tensor | None = None) -> Array:
         """(c,) Rounding error of v·F from rounding its terms to the outputs' dtypes.
 
-        Of the outputs that `moving` (m,) marks, if it is given: the others have no noise.
+        Of the outputs that `moving` (m,) marks, if it marks any: the others have no noise.
         """
         terms = self.cotangents * (self.roundoff * self.base)
-        if moving is not None:
+        if moving is not None and bool(moving.any()):
             terms = terms * moving
-        return np.asarray(torch.linalg.vector_norm(terms, dim=1).cpu())
+        return norms(terms)
 
     def gradient_rounding(self, direction: Tensor) -> Array:
         """(c,) Error of ⟨g, u⟩ from rounding g to the tensors' dtypes, and from its scatter."""
         terms = self.gradients * (self.problem.roundoff * direction)
-        error = torch.linalg.vector_norm(terms, dim=1)
-        if self.scatter is not None:
-            error = error.hypot(torch.linalg.vector_norm(self.scatter * direction, dim=1))
-        return np.asarray(error.cpu())
+        error = norms(terms)
+        return error if self.scatter is None else np.hypot(error, norms(self.scatter * direction))
 
 
 class Step(NamedTuple):
@@ -131,9 +136,7 @@ class Line:
 
     def spread(self) -> Array:
         """(c,) Return ‖g∘u‖, the size of a slope along a random direction."""
-        return np.asarray(
-            torch.linalg.vector_norm(self.claim.gradients * self.direction, dim=1).cpu()
-        )
+        return norms(self.claim.gradients * self.direction)
 
     def _refused(self, moved: Tensor, error: Exception) -> None:
         """Take an exception for the edge of the domain if it comes again at the same point."""

@@ -75,10 +75,12 @@ def measure_noise(line: Line, own: int) -> Noise:
 
 
 def _settle(grids: "_Grids", own: int, spacing: float, finest: float) -> Noise:
-    line = grids.line
+    line, first = grids.line, spacing
     coarse: Noise | None = None
     while True:
         found = _plateau(grids, own, spacing, finest) or _unsettled(grids, spacing)
+        if coarse is None and found.spacing < first / 9:
+            coarse = Noise(grids.at(first).level, _DEGREES_PER_GRID, first, settled=False)
         found = replace(found, coarse=coarse)
         if not found.settled:
             return found
@@ -97,7 +99,7 @@ def _quantised(grids: "_Grids", own: int, spacing: float) -> Noise | None:
     A fine grid sees one stair of it, and no noise: the height of the stairs shows on a coarser one.
     """
     visible = _NEAR_FLOOR * grids.line.floor()[own]
-    if abs(grids.line.claimed_slope()[own]) * spacing <= visible or not grids.at(spacing).repeats:
+    if abs(grids.line.claimed_slope()[own]) * spacing <= visible or not grids.at(spacing).stairs:
         return None
     seen: _Grid | None = None
     while spacing < _COARSEST:
@@ -106,7 +108,7 @@ def _quantised(grids: "_Grids", own: int, spacing: float) -> Noise | None:
         if not grid.finite:
             break
         seen = grid
-        if not grid.repeats:
+        if not grid.stairs:
             break
     if seen is None or grids.line.changed_at == np.inf:
         return None  # as far as one can see, it is constant
@@ -117,7 +119,9 @@ def _quantised(grids: "_Grids", own: int, spacing: float) -> Noise | None:
 class _Grid:
     level: Array
     repeats: bool
-    """Whether values repeat on one side: the function is a staircase at this spacing."""
+    """Whether values repeat on one side: it may be a staircase at this spacing."""
+    stairs: bool
+    """Whether they do on both."""
     finite: bool
 
 
@@ -136,10 +140,11 @@ class _Grids:
             pairs = [self._value(k, spacing) for k in self._places]
             values = np.stack([residual for _, residual in pairs])
             changes = np.diff([rise for rise, _ in pairs], axis=0)
+            sides = [bool((part == 0).all(axis=1).any()) for part in (changes[:3], changes[3:])]
             self.seen[spacing] = _Grid(
                 level=_ecnoise(values),
-                repeats=bool((changes[3:] == 0).all(axis=1).any())
-                or bool((changes[:3] == 0).all(axis=1).any()),
+                repeats=any(sides),
+                stairs=all(sides),
                 finite=bool(np.isfinite(values).all()),
             )
         return self.seen[spacing]
@@ -156,12 +161,15 @@ class _Grids:
 
 def _ecnoise(values: Array) -> Array:
     """(c,) Root mean square of the estimates from the differences of orders 4 to 6."""
-    squares = []
-    for order in _ORDERS:
-        differences = np.diff(values, n=order, axis=0)
-        weight = factorial(order) ** 2 / factorial(2 * order)
-        squares.append(weight * np.mean(differences**2, axis=0))
-    return np.asarray(np.sqrt(np.mean(squares, axis=0)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        largest = np.abs(values).max(axis=0)  # squares of it might overflow or underflow
+        unit = np.where(largest > 0, largest, 1.0)
+        squares = []
+        for order in _ORDERS:
+            differences = np.diff(values / unit, n=order, axis=0)
+            weight = factorial(order) ** 2 / factorial(2 * order)
+            squares.append(weight * np.mean(differences**2, axis=0))
+        return np.asarray(unit * np.sqrt(np.mean(squares, axis=0)))
 
 
 def _plateau(grids: _Grids, own: int, spacing: float, finest: float) -> Noise | None:
@@ -197,8 +205,9 @@ def _structure_below(
 
 
 def _unsettled(grids: _Grids, spacing: float) -> Noise:
-    usable = [s for s, grid in grids.seen.items() if grid.finite and not grid.repeats]
+    usable = [s for s, grid in grids.seen.items() if grid.finite and not grid.stairs]
     # The finest: where the level still falls, coarser grids show structure, not noise.
+    usable = usable or [s for s, grid in grids.seen.items() if grid.finite]
     levels = [grids.seen[s].level for s in sorted(usable)[:_GRIDS]]
     if not levels:
         count = len(grids.line.claim.cotangents)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 
 from backproof._core import seeds
@@ -25,6 +26,14 @@ _POINTS = 32
 """Points beside it at which slopes are looked at."""
 _NEAR = 1e-5
 """Step of the slopes to both sides of the point."""
+_SHRUNK = 8.0
+"""By how much that step is made smaller to tell a jump from a kink."""
+_SEPARATE = 1e-3
+"""Kinks that add up to this share are separate; smooth parts deviate by the size of the step."""
+_INSIDE, _OUTSIDE = 1e-3, 0.25
+"""Distances from a sampled hull, over its diameter, that count as inside and outside it."""
+_MOST_TIED = 8
+"""Tied entries up to which a sample of gradients beside shows nearly all of the hull."""
 
 
 def at_kink(judge: Judge, segment: Segment) -> tuple[Outcome, Localisation]:
@@ -43,13 +52,16 @@ def at_kink(judge: Judge, segment: Segment) -> tuple[Outcome, Localisation]:
         return replace(there, reason=reason), found
     found = localiser(judge, segment, kinked=True).run()
     around = _Around(judge, segment)
-    doubted = [entry for entry in found.wrong if not around.accepts(entry)]
-    refused = [entry for entry in doubted if around.has_kink_along(entry)]
-    if doubted and not refused:
-        reason = f"{outcome.reason}, and no slope like the claimed one was found around it"
+    reason = outcome.reason
+    if around.jumps(found.wrong):
+        return replace(outcome, reason="the function jumps at the point"), Localisation()
+    belongs = around.contains(found.wrong)
+    if belongs is None:
+        reason += ", and it could not be told whether the claim lies between the slopes around it"
         return replace(outcome, reason=reason), Localisation()
-    if refused:
-        reason = f"{outcome.reason}, and the claim lies outside the slopes around it"
+    if not belongs:
+        reason += ", and the claim lies outside the slopes around it"
+        refused = [entry for entry in found.wrong if not around.accepts(entry)] or found.wrong
         entries = Localisation(entries=refused, complete=False, sampled=found.sampled)
         return replace(outcome, verdict=Verdict.DISAGREE, reason=reason), entries
     return (
@@ -57,8 +69,7 @@ def at_kink(judge: Judge, segment: Segment) -> tuple[Outcome, Localisation]:
             outcome,
             verdict=Verdict.AGREE,
             label="subgradient",
-            reason=f"{outcome.reason}; the claim lies between the slopes around it, and is right "
-            "beside it",
+            reason=f"{reason}; the claim lies between the slopes around it, and is right beside it",
             resolution=there.resolution,
         ),
         Localisation(),
@@ -105,7 +116,10 @@ def _offsets(judge: Judge, segment: Segment, count: int) -> list[Tensor]:
 
 
 class _Around:
-    """The slopes around a point, along single entries of one tensor."""
+    """The slopes around a point, along single entries of one tensor and along several.
+
+    Legend: p point beside, n coordinate, e entry that the function has a kink along.
+    """
 
     def __init__(self, judge: Judge, segment: Segment) -> None:
         self._judge = judge
@@ -113,42 +127,104 @@ class _Around:
         self._own = reading.ladder.own
         self._h = max(_NEAR, 4 * float(judge.problem.roundoff.max()) ** 0.5)
         self._noise = judge.c * reading.ladder.level() / self._h
-        # p point beside, n coordinate
         self._gradients = torch.stack(
             [self._gradient_at(offset) for offset in _offsets(judge, segment, _POINTS)]
         )
+        self._sides: dict[int, tuple[float, float]] = {}
+
+    def jumps(self, entries: list[Entry]) -> bool:
+        """Say whether a slope to one side grows as steps shrink: no kink, a jump."""
+        for entry in entries[:_MOST_TIED]:
+            near = self._one_sided(entry, self._h / _SHRUNK)
+            for wide, close in zip(self._sides_of(entry), near, strict=True):
+                grown = abs(close) > _SHRUNK / 2 * abs(wide)
+                if grown and abs(close - wide) > _SHRUNK * 2 * self._slack(entry):
+                    return True
+        return False
+
+    def contains(self, entries: list[Entry]) -> bool | None:
+        """Say whether the claim is one of the slopes that may be chosen; None if unknown.
+
+        Where the slopes of single entries add up, as for separate kinks, each entry is looked at
+        alone. Otherwise, as at ties, the claim has to lie in the convex hull of the gradients
+        beside the point, which is known only from a sample.
+        """
+        if not entries:
+            return True
+        if not all(self.accepts(entry) for entry in entries):
+            sure = any(self._has_kink_along(e) for e in entries if not self.accepts(e))
+            return False if sure else None
+        if self._is_separate(entries):
+            return True
+        distance = self._distance_from_hull(entries)
+        if distance < _INSIDE:
+            return True
+        return False if distance > _OUTSIDE and len(entries) <= _MOST_TIED else None
 
     def accepts(self, entry: Entry) -> bool:
-        """Say whether a claimed derivative lies between the slopes found around it."""
+        """Say whether a claimed derivative lies between the slopes found along its entry."""
         found = self._gradients[:, entry.coordinate].tolist()
-        slopes = [one for one in (*found, *self._one_sided(entry)) if np.isfinite(one)]
+        slopes = [one for one in (*found, *self._sides_of(entry)) if np.isfinite(one)]
         low, high = min(slopes), max(slopes)
         # Moving aside changes a smooth part of the slope by about the distance.
         slack = self._slack(entry) + 3 * _BESIDE * (high - low)
         return bool(low - slack <= entry.claimed <= high + slack)
 
-    def has_kink_along(self, entry: Entry) -> bool:
+    def _has_kink_along(self, entry: Entry) -> bool:
         """Say whether the slopes to both sides differ along this entry alone."""
-        left, right = self._one_sided(entry)
+        left, right = self._sides_of(entry)
         # A smooth function has slopes that differ by about the step.
         smooth = 10 * self._h * max(abs(left), abs(right))
         return bool(abs(left - right) > 2 * self._slack(entry) + smooth)
 
+    def _is_separate(self, entries: list[Entry]) -> bool:
+        """Say whether a move of all entries at once rises by the sum of the single rises."""
+        sizes = [float(self._judge.scale[entry.coordinate]) for entry in entries]
+        direction = torch.zeros_like(self._judge.scale)
+        for entry, size in zip(entries, sizes, strict=True):
+            direction[entry.coordinate] = size
+        left, right = self._rises(direction, self._h)
+        single = [
+            [(slope - entry.claimed) * size for slope in self._sides_of(entry)]
+            for entry, size in zip(entries, sizes, strict=True)
+        ]
+        sums = np.sum(single, axis=0)
+        reach = np.abs(single).sum()
+        off = abs(left - sums[0]) + abs(right - sums[1])
+        return bool(off <= _SEPARATE * reach + 4 * len(entries) * self._noise)
+
+    def _distance_from_hull(self, entries: list[Entry]) -> float:
+        """Return how far the claim is from the hull of the gradients beside, over its diameter."""
+        places = [entry.coordinate for entry in entries]
+        beside = self._gradients[:, places].cpu().numpy()
+        claimed = np.array([entry.claimed for entry in entries])
+        size = float(np.ptp(beside, axis=0).max()) or float(np.abs(claimed).max()) or 1.0
+        # Weights that are not negative and add up to one, by a heavy row.
+        heavy = 1e3
+        system = np.vstack([beside.T / size, np.full(len(beside), heavy)])
+        return float(nnls(system, np.append(claimed / size, heavy))[1])
+
     def _slack(self, entry: Entry) -> float:
         return float(self._noise / self._judge.scale[entry.coordinate])
 
-    def _one_sided(self, entry: Entry) -> tuple[float, float]:
+    def _sides_of(self, entry: Entry) -> tuple[float, float]:
+        if entry.coordinate not in self._sides:
+            self._sides[entry.coordinate] = self._one_sided(entry, self._h)
+        return self._sides[entry.coordinate]
+
+    def _one_sided(self, entry: Entry, h: float) -> tuple[float, float]:
         size = float(self._judge.scale[entry.coordinate])
         direction = torch.zeros_like(self._judge.scale)
         direction[entry.coordinate] = size
-        forward, backward = Line(self._judge.claim, direction).step(self._h)
-        per_step = self._h * size
-        right = entry.claimed + float(forward[self._own]) / per_step
-        left = entry.claimed - float(backward[self._own]) / per_step
-        return left, right
+        left, right = self._rises(direction, h)
+        return entry.claimed + left / size, entry.claimed + right / size
+
+    def _rises(self, direction: Tensor, h: float) -> tuple[float, float]:
+        """Return what the slopes to the left and to the right exceed the claimed one by."""
+        forward, backward = Line(self._judge.claim, direction).step(h)
+        return -float(backward[self._own]) / h, float(forward[self._own]) / h
 
     def _gradient_at(self, offset: Tensor) -> Tensor:
         """(n,) Return the claimed gradient beside the point, where it was found to be right."""
         problem = self._judge.problem.moved_to(self._judge.problem.x + offset)
-        pulled = problem.linearised().pull(self._judge.claim.cotangents[self._own])
-        return pulled.gradient
+        return problem.linearised().pull(self._judge.claim.cotangents[self._own]).gradient
