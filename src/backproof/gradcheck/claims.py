@@ -7,8 +7,8 @@ from torch import Tensor
 
 from backproof._core import seeds
 from backproof._core.errors import InputError
-from backproof.gradcheck.judge import DIRECTIONS
 from backproof.gradcheck.line import Claim
+from backproof.gradcheck.measuring import DIRECTIONS
 from backproof.gradcheck.problem import Backward, Problem
 
 _REPEATS = 8

@@ -11,9 +11,10 @@ from backproof._core import seeds
 from backproof.gradcheck.claims import Asked
 from backproof.gradcheck.diagnosis import FEWEST, PARTS, Wrong, diagnose, is_unnamed, rows_apart
 from backproof.gradcheck.extrapolation import Ladder
-from backproof.gradcheck.judge import Judge, Outcome, Reading
+from backproof.gradcheck.judge import Judge
 from backproof.gradcheck.line import Line
 from backproof.gradcheck.localise import Entry, Localisation, Localiser
+from backproof.gradcheck.measuring import Outcome, Reading
 from backproof.gradcheck.probes import layout_findings
 from backproof.gradcheck.problem import Backward, Segment
 from backproof.gradcheck.report import TensorCheck, WrongEntry
@@ -72,8 +73,6 @@ class Finder:
         self, segment: Segment, outcome: Outcome, found: Localisation | None = None
     ) -> TensorCheck:
         found = found or Localisation()
-        scaled = (self.judge.claim.gradients * self.judge.scale)[:, segment.slice]
-        slope = float(torch.linalg.vector_norm(scaled)) / len(scaled) ** 0.5
         return TensorCheck(
             name=segment.name,
             shape=segment.shape,
@@ -81,7 +80,7 @@ class Finder:
             verdict=outcome.verdict,
             discrepancy=float(outcome.delta),
             sigma=float(outcome.sigma) if np.isfinite(outcome.sigma) else None,
-            slope=slope,
+            slope=self.judge.size_of_slope(segment),
             order=outcome.order,
             resolution=outcome.resolution,
             label=outcome.label,

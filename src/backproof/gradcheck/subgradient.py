@@ -14,9 +14,10 @@ from torch import Tensor
 
 from backproof._core import seeds
 from backproof.gradcheck.claims import ask
-from backproof.gradcheck.judge import Judge, Outcome
+from backproof.gradcheck.judge import Judge
 from backproof.gradcheck.line import Line
 from backproof.gradcheck.localise import Entry, Localisation, Localiser
+from backproof.gradcheck.measuring import Outcome
 from backproof.gradcheck.problem import Segment
 from backproof.gradcheck.verdict import Verdict
 

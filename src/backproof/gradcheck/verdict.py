@@ -16,6 +16,10 @@ class Verdict(StrEnum):
     """The function does not allow to tell; the reason says why."""
 
 
+COARSEST = 1e-2
+"""An AGREE that would miss an error of 1 % of a tensor's gradient would say too little."""
+
+
 def worst(verdicts: list[Verdict]) -> Verdict:
     """Return DISAGREE if there is one, else UNRESOLVED if there is one, else AGREE."""
     for verdict in (Verdict.DISAGREE, Verdict.UNRESOLVED):

@@ -1,0 +1,168 @@
+"""A discrepancy looked at closely: believed only if nothing but a wrong claim explains it."""
+
+from dataclasses import dataclass, replace
+
+from backproof.gradcheck import kinks
+from backproof.gradcheck.extrapolation import RATIO, Ladder
+from backproof.gradcheck.measuring import Measurer, Outcome, Reading
+from backproof.gradcheck.noise import Noise, measure_noise
+from backproof.gradcheck.problem import Segment
+from backproof.gradcheck.rounding import backward_rounding
+from backproof.gradcheck.verdict import COARSEST, Verdict, threshold
+
+KINK = "the function has a kink at the point"
+_LEAP = RATIO**2
+"""Ratio of the steps at which a discrepancy has to stay."""
+_WITHIN_NOISE = "the discrepancy is within the noise along this direction"
+_CHANGES = (
+    "the discrepancy changes with the step: the function has structure finer than the steps, such "
+    "as kinks or jumps beside the point"
+)
+_STAIRCASE = (
+    "the function is constant in small steps and follows the claimed slope in large ones: it is "
+    "quantised, or the gradient is a straight-through estimate"
+)
+_ROUNDING = "the discrepancy is within the rounding of the backward pass"
+_TWO_SCALES = (
+    "the claim is right for larger steps and wrong for the smallest: the function has structure "
+    "that may be its rounding"
+)
+_UNLIKE = 1e4
+"""Entries so many times smaller than the root mean square get steps of their own."""
+_UNLIKE_ENTRIES = (
+    "steps in proportion to the entries agree and steps of one size do not: the entries are of "
+    "very unlike size"
+)
+_ROUGHLY = 0.1
+"""A slope known to a tenth tells one scale of a function from another."""
+_ROUNDED_ZERO = "slope and claimed gradient are zero but for the rounding of the backward pass"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What a closer look made of a discrepancy."""
+
+    outcome: Outcome
+    reading: Reading
+    within_noise: bool = False
+    """The noise along this direction explains it."""
+    kinked: bool = False
+    """The function has a kink at the point."""
+
+
+def confirm(measurer: Measurer, segment: Segment, reading: Reading) -> Confirmation:
+    """Look for every other explanation of one tensor's discrepancy before believing in it."""
+    own = reading.ladder.own
+    fresh = measure_noise(reading.line, own)
+    c = threshold(measurer.false_alarm, measurer.tests, fresh.degrees)
+    ladder = Ladder(reading.line, own, float(fresh.level[own]), h=reading.ladder.steps[0])
+    ladder.replay(reading.ladder)
+    reading = Reading(reading.line, ladder, ladder.run())
+    estimate = reading.estimate
+    outcome = Outcome(
+        verdict=Verdict.DISAGREE,
+        delta=estimate.delta,
+        sigma=estimate.sigma,
+        order=estimate.order,
+        resolution=measurer.resolution(segment, [reading], measurer.scale),
+    )
+    if not estimate.finite or abs(estimate.delta) <= c * estimate.sigma:
+        unresolved = replace(outcome, verdict=Verdict.UNRESOLVED, reason=_WITHIN_NOISE)
+        return Confirmation(unresolved, reading, within_noise=True)
+    finer = _finer(ladder, c, abs(estimate.delta))
+    if _is_kinked(measurer, reading, finer, c):
+        unresolved = replace(outcome, verdict=Verdict.UNRESOLVED, reason=KINK)
+        return Confirmation(unresolved, reading, kinked=True)
+    return Confirmation(_explained(measurer, segment, reading, finer, fresh, outcome), reading)
+
+
+def _explained(
+    measurer: Measurer,
+    segment: Segment,
+    reading: Reading,
+    finer: Ladder,
+    noise: Noise,
+    outcome: Outcome,
+) -> Outcome:
+    """Return the outcome if something explains the discrepancy, else DISAGREE as it is."""
+    c = threshold(measurer.false_alarm, measurer.tests, noise.degrees)
+    delta = reading.estimate.delta
+    unresolved = replace(outcome, verdict=Verdict.UNRESOLVED)
+    if noise.coarse is not None and _agrees_coarsely(reading, noise.coarse, c):
+        return replace(unresolved, reason=_TWO_SCALES)
+    rounding = backward_rounding(measurer, reading)
+    if abs(delta) <= rounding:
+        return _rounded(outcome, reading, rounding)
+    if _changes(reading.ladder, finer, delta):
+        return replace(unresolved, reason=_CHANGES)
+    if kinks.is_staircase(reading.line, reading.ladder, delta):
+        return replace(unresolved, reason=_STAIRCASE)
+    if _agrees_by_own_size(measurer, segment):
+        return replace(unresolved, reason=_UNLIKE_ENTRIES)
+    return outcome
+
+
+def _is_kinked(measurer: Measurer, reading: Reading, finer: Ladder, c: float) -> bool:
+    ladder, delta = reading.ladder, reading.estimate.delta
+    last = finer.steps[-1] if finer.steps else ladder.steps[-1]
+    # Halves of a direction have truncation errors of their own, of the size of the whole's.
+    truncation = 10 * abs((finer.differences or ladder.differences)[-1] - delta)
+    tolerance = abs(delta) / 20 + 3 * c * ladder.noise_of(last) + truncation
+    return kinks.shows_kink([ladder, finer], c) or not kinks.is_additive(
+        reading.line, ladder.own, last, tolerance, measurer.seed
+    )
+
+
+def _agrees_by_own_size(measurer: Measurer, segment: Segment) -> bool:
+    """Say whether a tensor of very unlike entries agrees along steps proportional to each.
+
+    Steps of the tensor's size go beyond poles and branches near the small entries.
+    """
+    sizes = measurer.problem.x[segment.slice].abs()
+    if float(sizes.median()) * _UNLIKE > float(measurer.scale[segment.start]):
+        return False
+    measurer.noise = None
+    scale = measurer.problem.x.abs()
+    readings = measurer.readings([segment], scale, "proportional", segment.name)
+    resolution = measurer.resolution(segment, readings, scale)
+    fine = resolution is not None and resolution <= COARSEST
+    return fine and not any(measurer.alarms(one) for one in readings)
+
+
+def _agrees_coarsely(reading: Reading, noise: Noise, c: float) -> bool:
+    """Say whether the claim is right at steps at which finer structure counts as noise."""
+    own = reading.ladder.own
+    coarse = Ladder(reading.line, own, float(noise.level[own])).run()
+    bound = c * coarse.sigma
+    return abs(coarse.delta) <= bound <= _ROUGHLY * float(reading.line.spread()[own])
+
+
+def _rounded(outcome: Outcome, reading: Reading, rounding: float) -> Outcome:
+    """Return the outcome where only the rounding of the backward pass is to be seen."""
+    own = reading.ladder.own
+    spread = float(reading.line.spread()[own])
+    numeric = float(reading.line.claimed_slope()[own]) + reading.estimate.delta
+    if rounding <= COARSEST * spread:
+        limit = max(outcome.resolution or 0.0, rounding / spread)
+        return replace(outcome, verdict=Verdict.AGREE, reason=_ROUNDING, resolution=limit)
+    outcome = replace(outcome, resolution=None)
+    if max(abs(numeric), spread) <= rounding:
+        return replace(outcome, verdict=Verdict.AGREE, reason=_ROUNDED_ZERO, label="vacuous")
+    return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_ROUNDING)
+
+
+def _changes(ladder: Ladder, finer: Ladder, delta: float) -> bool:
+    """Say whether a discrepancy goes away at finer steps, their truncation error granted."""
+    truncation = 1.5 * abs(ladder.differences[-1] - delta) / ladder.steps[-1] ** 2
+    return any(
+        abs(difference - delta) > abs(delta) / 2 + truncation * h**2
+        for h, difference in zip(finer.steps, finer.differences, strict=True)
+    )
+
+
+def _finer(ladder: Ladder, c: float, delta: float) -> Ladder:
+    """Return central differences at steps below the ladder's as far as they resolve δ."""
+    finer = Ladder(ladder.line, ladder.own, ladder.noise, h=ladder.steps[-1] * _LEAP)
+    while c * finer.noise_of(finer.h) < delta / 2 and not finer.too_small:
+        finer.extend(_LEAP)
+    return finer
