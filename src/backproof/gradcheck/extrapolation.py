@@ -150,7 +150,7 @@ class Ladder:
         claim = self.line.claim
         return (
             4 * float(claim.gradient_rounding(self.line.direction)[self.own]),
-            4 * float(claim.output_rounding(self.line.moving)[self.own]),
+            4 * float(claim.output_rounding()[self.own]),
         )
 
     def _extrapolate(self, rounding: float) -> None:

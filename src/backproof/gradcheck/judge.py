@@ -90,7 +90,7 @@ class Judge(Measurer):
         """Say whether slope and claim are both zero, to rounding of a function of this size."""
         for one in readings:
             size = max(
-                float(self.claim.output_rounding(one.line.moving)[one.ladder.own])
+                float(self.claim.output_rounding()[one.ladder.own])
                 / float(self.claim.roundoff.max()),
                 float(one.line.largest[one.ladder.own]) / FIRST_STEP,
             )

@@ -43,14 +43,12 @@ class Claim:
         """Return the claim with other gradients."""
         return replace(self, gradients=gradients)
 
-    def output_rounding(self, moving: Tensor | None = None) -> Array:
+    def output_rounding(self) -> Array:
         """(c,) Rounding error of v·F from rounding its terms to the outputs' dtypes.
 
-        Of the outputs that `moving` (m,) marks, if it marks any: the others have no noise.
+        Of all outputs: one that does not change may hide a change below its roundoff.
         """
         terms = self.cotangents * (self.roundoff * self.base)
-        if moving is not None and bool(moving.any()):
-            terms = terms * moving
         return norms(terms)
 
     def gradient_rounding(self, direction: Tensor) -> Array:
@@ -84,13 +82,10 @@ class Line:
     """Smallest step at which an output changed."""
     refusal: Exception | None = field(default=None, init=False)
     """What the target raised, first, at points that it has no value at."""
-    moving: Tensor = field(init=False)
-    """(m,) Whether an output was seen to change along the line."""
     largest: Array = field(init=False)
     """(c,) Largest |v·(F(x + tu) - F(x))| met."""
 
     def __post_init__(self) -> None:
-        self.moving = torch.zeros_like(self.claim.base, dtype=torch.bool)
         self.largest = np.zeros(len(self.claim.cotangents))
 
     @property
@@ -113,7 +108,7 @@ class Line:
             nothing = np.full(len(claim.cotangents), np.nan)
             return nothing, nothing
         change = outputs - claim.base
-        self._notice(abs(t), change != 0)
+        self._notice(abs(t), bool((change != 0).any()))
         risen = claim.cotangents @ change
         claimed = claim.gradients @ (rounded - claim.problem.x)
         rise = np.asarray(risen.cpu())
@@ -128,7 +123,7 @@ class Line:
     def floor(self) -> Array:
         """(c,) The least noise that v·F can have: the standard deviation of rounding it."""
         unit = float(self.claim.roundoff.max())
-        return 0.6 * np.maximum(self.claim.output_rounding(self.moving), unit * self.largest)
+        return 0.6 * np.maximum(self.claim.output_rounding(), unit * self.largest)
 
     def claimed_slope(self) -> Array:
         """(c,) Return ⟨g, u⟩."""
@@ -147,9 +142,8 @@ class Line:
         else:
             raise error
 
-    def _notice(self, step: float, changed: Tensor) -> None:
-        self.moving |= changed
-        if bool(changed.any()):
+    def _notice(self, step: float, changed: bool) -> None:
+        if changed:
             self.changed_at = min(self.changed_at, step)
         elif step < self.changed_at:
             self.constant_within = max(self.constant_within, step)

@@ -72,7 +72,7 @@ class Measurer:
         """Return the root mean square of a tensor's claimed slope along random directions."""
         scaled = (self.claim.gradients * self.scale)[:, segment.slice]
         sizes = norms(scaled)
-        return float(norms(torch.from_numpy(sizes)[None])[0]) / len(sizes) ** 0.5
+        return float(norms(torch.from_numpy(sizes)[None])[0] / np.sqrt(len(sizes)))
 
     @cached_property
     def tests(self) -> int:
