@@ -6,6 +6,7 @@ meet the same roundings again and agree by accident.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import hypot, log
 
 import numpy as np
@@ -125,7 +126,7 @@ class Ladder:
         self.steps.append(step)
         self.differences.append(difference)
         self.even.append(even)
-        self._extrapolate(hypot(*self._gradient_rounding()))
+        self._extrapolate(self._rounding)
 
     def _refutes(self, step: float, difference: float) -> bool:
         """Say whether a finer difference contradicts the estimate so far.
@@ -146,12 +147,12 @@ class Ladder:
         self._weights.clear()
         self._best = NOTHING
 
-    def _gradient_rounding(self) -> tuple[float, float]:
+    @cached_property
+    def _rounding(self) -> float:
+        """Error of the claimed slope from rounding in the backward pass, generously."""
         claim = self.line.claim
-        return (
-            4 * float(claim.gradient_rounding(self.line.direction)[self.own]),
-            4 * float(claim.output_rounding()[self.own]),
-        )
+        gradient = claim.gradient_rounding(self.line.direction)[self.own]
+        return 4 * hypot(float(gradient), float(claim.output_rounding[self.own]))
 
     def _extrapolate(self, rounding: float) -> None:
         """Add a row to the triangle of Romberg's scheme, and see whether it is better."""

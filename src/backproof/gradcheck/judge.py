@@ -90,13 +90,12 @@ class Judge(Measurer):
         """Say whether slope and claim are both zero, to rounding of a function of this size."""
         for one in readings:
             size = max(
-                float(self.claim.output_rounding()[one.ladder.own])
-                / float(self.claim.roundoff.max()),
+                float(self.claim.output_rounding[one.ladder.own]) / self.claim.coarsest_roundoff,
                 float(one.line.largest[one.ladder.own]) / FIRST_STEP,
             )
             bound = self.c * one.estimate.sigma
             claimed = float(one.line.spread()[one.ladder.own])
-            rounding = 64 * float(self.claim.roundoff.max()) * size
+            rounding = 64 * self.claim.coarsest_roundoff * size
             if one.line.changed_at == np.inf and claimed == 0:
                 continue
             if claimed > rounding or bound > _VISIBLE * size:

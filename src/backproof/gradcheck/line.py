@@ -1,6 +1,7 @@
 """A target along one direction: what is left of it when the claimed slope is taken away."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ class Claim:
         """Return the claim with other gradients."""
         return replace(self, gradients=gradients)
 
+    @cached_property
     def output_rounding(self) -> Array:
         """(c,) Rounding error of v·F from rounding its terms to the outputs' dtypes.
 
@@ -50,6 +52,11 @@ class Claim:
         """
         terms = self.cotangents * (self.roundoff * self.base)
         return norms(terms)
+
+    @cached_property
+    def coarsest_roundoff(self) -> float:
+        """The coarsest unit roundoff of the outputs."""
+        return float(self.roundoff.max())
 
     def gradient_rounding(self, direction: Tensor) -> Array:
         """(c,) Error of ⟨g, u⟩ from rounding g to the tensors' dtypes, and from its scatter."""
@@ -122,8 +129,9 @@ class Line:
 
     def floor(self) -> Array:
         """(c,) The least noise that v·F can have: the standard deviation of rounding it."""
-        unit = float(self.claim.roundoff.max())
-        return 0.6 * np.maximum(self.claim.output_rounding(), unit * self.largest)
+        return 0.6 * np.maximum(
+            self.claim.output_rounding, self.claim.coarsest_roundoff * self.largest
+        )
 
     def claimed_slope(self) -> Array:
         """(c,) Return ⟨g, u⟩."""
