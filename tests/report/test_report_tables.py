@@ -201,8 +201,8 @@ def test_pdflatex_sets_the_tables_of_the_lab(written: Path, tmp_path: Path) -> N
 def test_a_document_yields_its_tables_in_order_folded_ones_too(tiny_run: lab.LabRun) -> None:
     names = [t.name for t in lab.document(tiny_run, AnySvg()).tables()]
     assert names == [
-        "published-beside-ours", "tape-program-a", "tape-program-b", "gradient-check", "gradient-verdict",
-        "gradient-order", "gradient-sweep", "boundaries", "networks", "plan", "test-error",
+        "published-beside-ours", "tape-program-a", "tape-program-b", "gradient-check",
+        "gradient-verdict", "gradient-order", "gradient-sweep", "boundaries", "networks", "plan", "test-error",
         "one-test-set", "coverage",
     ]  # fmt: skip
 

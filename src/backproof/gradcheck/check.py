@@ -10,16 +10,19 @@ from torch import nn
 
 from backproof._core.checks import open_unit, whole_number
 from backproof._core.errors import InputError
+from backproof._core.numbers import counted
 from backproof._core.seeds import check_seed
 from backproof.gradcheck.adapt import make_target
 from backproof.gradcheck.claims import Asked, ask, draw_cotangents
 from backproof.gradcheck.findings import Finder
 from backproof.gradcheck.judge import Judge
 from backproof.gradcheck.precision import Shadow, is_low, make_shadow, tolerance
+from backproof.gradcheck.probes import leaves_held_fixed
 from backproof.gradcheck.problem import Backward, NothingToCheckError, Problem
 from backproof.gradcheck.report import GradientReport, TensorCheck
 from backproof.gradcheck.second import second_order
 from backproof.gradcheck.surroundings import Surroundings
+from backproof.gradcheck.torch_target import TorchBackward
 from backproof.gradcheck.verdict import Verdict, worst
 
 
@@ -71,7 +74,8 @@ def check(
     GradientReport
         Its verdicts come from the discrepancy δ and its standard error σ: AGREE if |δ| ≤ cσ and
         errors above 1 % would show, DISAGREE if |δ| > cσ at every step that can tell, else
-        UNRESOLVED, with the reason.
+        UNRESOLVED, with the reason. An AGREE may have a label: ``vacuous`` where slope and claim
+        are zero, ``subgradient`` at a kink.
 
     Raises
     ------
@@ -123,7 +127,8 @@ def _second(
             for one in first.tensors
         ]
         seconds = time.perf_counter() - began
-        return replace(first, order=2, tensors=tuple(tensors), seconds=seconds)
+        notes = (*first.notes, reason)
+        return replace(first, order=2, tensors=tuple(tensors), seconds=seconds, notes=notes)
     return replace(
         second,
         evaluations=first.evaluations + second.evaluations,
@@ -177,7 +182,7 @@ def _checked(made: Made, settings: _Settings, began: float, order: int = 1) -> G
         miss=settings.miss,
         seed=settings.seed,
         device=str(judge.problem.x.device),
-        notes=_notes(target, asked),
+        notes=_notes(target, asked, backward),
     )
 
 
@@ -238,7 +243,7 @@ def _in_own_dtype(
     return shadow
 
 
-def _notes(target: Any, asked: Asked) -> tuple[str, ...]:
+def _notes(target: Any, asked: Asked, backward: Backward) -> tuple[str, ...]:
     notes = []
     if len(asked.claim.cotangents) > 1:
         notes.append("the output has several numbers: gradients are vᵀJ for a random cotangent v")
@@ -246,6 +251,13 @@ def _notes(target: Any, asked: Asked) -> tuple[str, ...]:
     if left_out:
         verb = "does" if len(left_out) == 1 else "do"
         notes.append(f"{', '.join(left_out)} {verb} not require a gradient and was left out")
+    held = leaves_held_fixed(backward) if isinstance(backward, TorchBackward) else []
+    if held:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in held[:3])
+        notes.append(
+            f"the value also depends on {counted(len(held), 'tensor')} that require a gradient but "
+            f"are no parameter or input of the target (shape {shapes}): held fixed, not checked"
+        )
     if asked.variation > 0:
         notes.append(
             "the backward pass is not deterministic: repeated, the gradient varies by up to "

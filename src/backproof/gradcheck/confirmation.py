@@ -8,7 +8,7 @@ from backproof.gradcheck.measuring import Measurer, Outcome, Reading
 from backproof.gradcheck.noise import Noise, measure_noise
 from backproof.gradcheck.problem import Segment
 from backproof.gradcheck.rounding import backward_rounding
-from backproof.gradcheck.verdict import COARSEST, Verdict, threshold
+from backproof.gradcheck.verdict import COARSEST, Verdict
 
 KINK = "the function has a kink at the point"
 _LEAP = RATIO**2
@@ -18,6 +18,7 @@ _CHANGES = (
     "the discrepancy changes with the step: the function has structure finer than the steps, such "
     "as kinks or jumps beside the point"
 )
+_UNCONFIRMED = "no smaller step is free enough of noise to confirm the discrepancy"
 _STAIRCASE = (
     "the function is constant in small steps and follows the claimed slope in large ones: it is "
     "quantised, or the gradient is a straight-through estimate"
@@ -30,11 +31,11 @@ _TWO_SCALES = (
 _UNLIKE = 1e4
 """Entries so many times smaller than the root mean square get steps of their own."""
 _UNLIKE_ENTRIES = (
-    "steps in proportion to the entries agree and steps of one size do not: the entries are of "
-    "very unlike size"
+    "steps of one size go beyond kinks or poles near the small entries: the entries are of very "
+    "unlike size"
 )
-_ROUGHLY = 0.1
-"""A slope known to a tenth tells one scale of a function from another."""
+_ROUGHLY = 0.5
+"""A slope known to half of it tells one scale of a function from another."""
 _ROUNDED_ZERO = "slope and claimed gradient are zero but for the rounding of the backward pass"
 
 
@@ -54,10 +55,10 @@ def confirm(measurer: Measurer, segment: Segment, reading: Reading) -> Confirmat
     """Look for every other explanation of one tensor's discrepancy before believing in it."""
     own = reading.ladder.own
     fresh = measure_noise(reading.line, own)
-    c = threshold(measurer.false_alarm, measurer.tests, fresh.degrees)
+    c = measurer.critical(fresh)
     ladder = Ladder(reading.line, own, float(fresh.level[own]), h=reading.ladder.steps[0])
     ladder.replay(reading.ladder)
-    reading = Reading(reading.line, ladder, ladder.run())
+    reading = Reading(reading.line, ladder, ladder.run(), fresh)
     estimate = reading.estimate
     outcome = Outcome(
         verdict=Verdict.DISAGREE,
@@ -71,9 +72,12 @@ def confirm(measurer: Measurer, segment: Segment, reading: Reading) -> Confirmat
         return Confirmation(unresolved, reading, within_noise=True)
     finer = _finer(ladder, c, abs(estimate.delta))
     if _is_kinked(measurer, reading, finer, c):
+        if has_unlike_entries(measurer, segment):
+            unresolved = replace(outcome, verdict=Verdict.UNRESOLVED, reason=_UNLIKE_ENTRIES)
+            return Confirmation(unresolved, reading)
         unresolved = replace(outcome, verdict=Verdict.UNRESOLVED, reason=KINK)
         return Confirmation(unresolved, reading, kinked=True)
-    return Confirmation(_explained(measurer, segment, reading, finer, fresh, outcome), reading)
+    return Confirmation(_explained(measurer, segment, reading, finer, outcome), reading)
 
 
 def _explained(
@@ -81,19 +85,21 @@ def _explained(
     segment: Segment,
     reading: Reading,
     finer: Ladder,
-    noise: Noise,
     outcome: Outcome,
 ) -> Outcome:
     """Return the outcome if something explains the discrepancy, else DISAGREE as it is."""
-    c = threshold(measurer.false_alarm, measurer.tests, noise.degrees)
+    c, coarse = measurer.critical(reading.noise), reading.noise.coarse
     delta = reading.estimate.delta
     unresolved = replace(outcome, verdict=Verdict.UNRESOLVED)
-    if noise.coarse is not None and _agrees_coarsely(reading, noise.coarse, c):
+    if coarse is not None and _agrees_coarsely(reading, coarse, c):
         return replace(unresolved, reason=_TWO_SCALES)
     rounding = backward_rounding(measurer, reading)
     if abs(delta) <= rounding:
         return _rounded(outcome, reading, rounding)
-    if _changes(reading.ladder, finer, delta):
+    steps = _confirming(reading, finer, c)
+    if not steps:
+        return replace(unresolved, reason=_UNCONFIRMED)
+    if _changes(reading.ladder, steps, delta):
         return replace(unresolved, reason=_CHANGES)
     if kinks.is_staircase(reading.line, reading.ladder, delta):
         return replace(unresolved, reason=_STAIRCASE)
@@ -113,15 +119,22 @@ def _is_kinked(measurer: Measurer, reading: Reading, finer: Ladder, c: float) ->
     )
 
 
+def has_unlike_entries(measurer: Measurer, segment: Segment) -> bool:
+    """Say whether most entries that are not zero are far smaller than a step."""
+    sizes = measurer.problem.x[segment.slice].abs()
+    sizes = sizes[sizes > 0]
+    if len(sizes) == 0:
+        return False
+    return float(sizes.median()) * _UNLIKE < float(measurer.scale[segment.start])
+
+
 def _agrees_by_own_size(measurer: Measurer, segment: Segment) -> bool:
     """Say whether a tensor of very unlike entries agrees along steps proportional to each.
 
     Steps of the tensor's size go beyond poles and branches near the small entries.
     """
-    sizes = measurer.problem.x[segment.slice].abs()
-    if float(sizes.median()) * _UNLIKE > float(measurer.scale[segment.start]):
+    if not has_unlike_entries(measurer, segment):
         return False
-    measurer.noise = None
     scale = measurer.problem.x.abs()
     readings = measurer.readings([segment], scale, "proportional", segment.name)
     resolution = measurer.resolution(segment, readings, scale)
@@ -134,7 +147,9 @@ def _agrees_coarsely(reading: Reading, noise: Noise, c: float) -> bool:
     own = reading.ladder.own
     coarse = Ladder(reading.line, own, float(noise.level[own])).run()
     bound = c * coarse.sigma
-    return abs(coarse.delta) <= bound <= _ROUGHLY * float(reading.line.spread()[own])
+    spread = float(reading.line.spread()[own])
+    told = bound <= min(_ROUGHLY * spread, abs(reading.estimate.delta) / 2)
+    return told and abs(coarse.delta) <= bound
 
 
 def _rounded(outcome: Outcome, reading: Reading, rounding: float) -> Outcome:
@@ -151,12 +166,22 @@ def _rounded(outcome: Outcome, reading: Reading, rounding: float) -> Outcome:
     return replace(outcome, verdict=Verdict.UNRESOLVED, reason=_ROUNDING)
 
 
-def _changes(ladder: Ladder, finer: Ladder, delta: float) -> bool:
+def _confirming(reading: Reading, finer: Ladder, c: float) -> list[tuple[float, float]]:
+    """Return steps below those that δ rests on which resolve half of it, with their slopes."""
+    ladder, estimate = reading.ladder, reading.estimate
+    return [
+        (h, difference)
+        for one in (ladder, finer)
+        for h, difference in zip(one.steps, one.differences, strict=True)
+        if h < estimate.step and c * ladder.noise_of(h) < abs(estimate.delta) / 2
+    ]
+
+
+def _changes(ladder: Ladder, steps: list[tuple[float, float]], delta: float) -> bool:
     """Say whether a discrepancy goes away at finer steps, their truncation error granted."""
     truncation = 1.5 * abs(ladder.differences[-1] - delta) / ladder.steps[-1] ** 2
     return any(
-        abs(difference - delta) > abs(delta) / 2 + truncation * h**2
-        for h, difference in zip(finer.steps, finer.differences, strict=True)
+        abs(difference - delta) > abs(delta) / 2 + truncation * h**2 for h, difference in steps
     )
 
 

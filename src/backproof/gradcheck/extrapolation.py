@@ -76,10 +76,12 @@ class Ladder:
         h = self.h
         forward, backward = (side[self.own] for side in self.line.step(h))
         self.h *= ratio
-        if not (np.isfinite(forward) and np.isfinite(backward)):
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference, even = (forward - backward) / (2 * h), (forward + backward) / h
+        if np.isfinite(difference) and np.isfinite(even):
+            self._add(h, float(difference), float(even))
+        else:
             self._begin_again()
-            return
-        self._add(h, (forward - backward) / (2 * h), (forward + backward) / h)
 
     def replay(self, other: "Ladder") -> None:
         """Take the differences of another ladder on the same line, with this one's noise."""

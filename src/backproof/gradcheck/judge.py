@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from torch import Tensor
 
-from backproof.gradcheck.confirmation import KINK, confirm
+from backproof.gradcheck.confirmation import KINK, confirm, has_unlike_entries
 from backproof.gradcheck.extrapolation import FIRST_STEP
 from backproof.gradcheck.measuring import Measurer, Outcome, Reading
 from backproof.gradcheck.problem import Segment
@@ -65,7 +65,6 @@ class Judge(Measurer):
         readings: list[Reading] = []
         for number, law in enumerate(laws):
             scale = law()
-            self.noise = None  # its own, since others may be noisier
             if not scale[segment.slice].any():
                 continue
             readings = self.readings([segment], scale, "alone", segment.name, str(number))
@@ -74,7 +73,7 @@ class Judge(Measurer):
                 return self._confirmed(segment, max(alarms, key=self.excess))
             outcome = self.outcome(segment, readings, scale)
             kinked = next((one for one in readings if self.is_kinked(one)), None)
-            if kinked is not None:
+            if kinked is not None and not has_unlike_entries(self, segment):
                 self.kinked[segment.name] = kinked
                 return replace(outcome, verdict=Verdict.UNRESOLVED, reason=KINK)
             if self._is_flat(readings):
@@ -93,7 +92,7 @@ class Judge(Measurer):
                 float(self.claim.output_rounding[one.ladder.own]) / self.claim.coarsest_roundoff,
                 float(one.line.largest[one.ladder.own]) / FIRST_STEP,
             )
-            bound = self.c * one.estimate.sigma
+            bound = self.critical(one.noise) * one.estimate.sigma
             claimed = float(one.line.spread()[one.ladder.own])
             rounding = 64 * self.claim.coarsest_roundoff * size
             if one.line.changed_at == np.inf and claimed == 0:
@@ -117,7 +116,7 @@ class Judge(Measurer):
         return replace(outcome, reason=reason, label="vacuous", resolution=None)
 
     def _coarse(self, outcome: Outcome, readings: list[Reading]) -> Outcome:
-        assert self.noise is not None
+        level = max(float(one.noise.level.max()) for one in readings)
         size = outcome.resolution
         if not any(one.estimate.finite for one in readings):
             reason = "the function has no finite values close enough to the point"
@@ -129,7 +128,7 @@ class Judge(Measurer):
         else:
             reason = (
                 f"too noisy or too rough: an error of {size:.1e} of the gradient could be missed "
-                f"(noise of an evaluation {float(self.noise.level.max()):.1e}); expected at most "
+                f"(noise of an evaluation {level:.1e}); expected at most "
                 f"{COARSEST:g}"
             )
         return replace(outcome, verdict=Verdict.UNRESOLVED, reason=reason)
@@ -147,7 +146,7 @@ class Judge(Measurer):
         while waiting:
             group = waiting.pop()
             mask = self.problem.subset([segment.name for segment in group])
-            part = self.measure(reading.line.direction * mask, own, reading.estimate.step)
+            part = self.measure(reading.line.direction * mask, own, reading)
             if not self.alarms(part):
                 continue
             if len(group) == 1:

@@ -8,6 +8,8 @@ import torch
 from backproof.gradcheck.extrapolation import Ladder
 from backproof.gradcheck.line import Line
 
+_SPLITS = 3
+"""Halves that are tried: entries that are tied may all come to lie on one side."""
 _VISIBLE = 30.0
 """A change so many times the rounding of the values could not have been overlooked."""
 _REPRESENTED = 16.0
@@ -45,13 +47,16 @@ def is_additive(line: Line, own: int, h: float, tolerance: float, seed: int) -> 
     moving = torch.nonzero(line.direction).reshape(-1)
     if len(moving) < 2:
         return True
-    order = np.random.default_rng(seed).permutation(len(moving))
-    half = torch.zeros_like(line.direction)
-    half[moving[torch.from_numpy(order[: len(moving) // 2].copy())]] = 1
-    parts = (half, 1 - half)
-    slopes = [_slope(Line(line.claim, line.direction * part), own, h) for part in parts]
     whole = _slope(line, own, h)
-    return not abs(whole - sum(slopes)) > tolerance
+    rng = np.random.default_rng(seed)
+    for _ in range(_SPLITS):
+        half = torch.zeros_like(line.direction)
+        half[moving[torch.from_numpy(rng.permutation(len(moving))[: len(moving) // 2])]] = 1
+        parts = (half, 1 - half)
+        slopes = [_slope(Line(line.claim, line.direction * part), own, h) for part in parts]
+        if abs(whole - sum(slopes)) > tolerance:
+            return False
+    return True
 
 
 def is_staircase(line: Line, ladder: Ladder, delta: float) -> bool:

@@ -21,6 +21,14 @@ def norms(rows: Tensor) -> Array:
     return np.asarray((unit[:, 0] * torch.linalg.vector_norm(rows / unit, dim=1)).cpu())
 
 
+def root_mean_square(values: Array, axis: int = 0) -> Array:
+    """Return the root mean square along an axis, also where squares overflow or underflow."""
+    largest = np.abs(values).max(axis=axis, keepdims=True)
+    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    scaled = np.sqrt(np.mean((values / unit) ** 2, axis=axis, keepdims=True))
+    return np.asarray((unit * scaled).squeeze(axis))
+
+
 @dataclass(frozen=True)
 class Claim:
     """The claimed derivative at the point of a problem, for several cotangents.
@@ -120,7 +128,7 @@ class Line:
         claimed = claim.gradients @ (rounded - claim.problem.x)
         rise = np.asarray(risen.cpu())
         with np.errstate(invalid="ignore"):
-            self.largest = np.fmax(self.largest, np.abs(rise))
+            self.largest = np.fmax(self.largest, np.where(np.isfinite(rise), np.abs(rise), 0.0))
         return rise, np.asarray((risen - claimed).cpu())
 
     def step(self, h: float) -> Step:

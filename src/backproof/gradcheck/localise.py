@@ -94,7 +94,7 @@ class Localiser:
         for number in range(_ROUNDS):
             pattern = self._pattern(number)
             root = self._measure(pattern, None)
-            if abs(root.delta) <= self.c * root.sigma:
+            if abs(root.delta) <= self.c * float(np.hypot(root.sigma, self._uncertainty(pattern))):
                 result.complete = number > 0 and not self._cut_short
                 break
             leaves = self._bisect(pattern, root)
@@ -108,6 +108,15 @@ class Localiser:
                 break
         result.entries = sorted(self._measured.values(), key=lambda entry: entry.coordinate)
         return result
+
+    def _uncertainty(self, pattern: Tensor) -> float:
+        """Return the error of ⟨g, pattern⟩ from the corrections made to g."""
+        moved = [
+            entry.sigma * float(pattern[place])
+            for place, entry in self._measured.items()
+            if entry.wrong
+        ]
+        return float(np.linalg.norm(moved)) if moved else 0.0
 
     def sample(self, count: int = _SAMPLE) -> list[Entry]:
         """Measure entries drawn at random; all of a small tensor."""

@@ -1,5 +1,6 @@
 """Directions measured: δ ± σ, and how small an error would still show."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp, log
@@ -45,18 +46,19 @@ class Reading:
     line: Line
     ladder: Ladder
     estimate: Estimate
+    noise: Noise
+    """What its error rests on."""
 
 
 @dataclass
 class Measurer:
-    """Measures a claim along directions, with the noise known so far."""
+    """Measures a claim along directions."""
 
     problem: Problem
     claim: Claim
     seed: int
     false_alarm: float
     miss: float
-    noise: Noise | None = None
 
     @cached_property
     def scale(self) -> Tensor:
@@ -70,54 +72,59 @@ class Measurer:
 
     def size_of_slope(self, segment: Segment) -> float:
         """Return the root mean square of a tensor's claimed slope along random directions."""
-        scaled = (self.claim.gradients * self.scale)[:, segment.slice]
+        scaled = self.claim.gradients[:, segment.slice] * self.scale[segment.slice]
         sizes = norms(scaled)
         return float(norms(torch.from_numpy(sizes)[None])[0] / np.sqrt(len(sizes)))
 
     @cached_property
     def tests(self) -> int:
-        """Tests that share the false-alarm probability: joint ones, and two laws alone."""
+        """Tests that share the false-alarm probability: joint, and each tensor by two laws."""
         return DIRECTIONS * (1 + 2 * len(self.problem.segments))
 
-    @property
-    def c(self) -> float:
-        """Multiple of σ that a discrepancy has to exceed."""
-        assert self.noise is not None
-        return threshold(self.false_alarm, self.tests, self.noise.degrees)
+    def critical(self, noise: Noise) -> float:
+        """Return c, the multiple of σ that a discrepancy has to exceed with this noise."""
+        return threshold(self.false_alarm, self.tests, noise.degrees)
 
     def alarms(self, reading: Reading) -> bool:
         """Say whether a reading is further from zero than its error explains."""
         estimate = reading.estimate
-        return estimate.finite and abs(estimate.delta) > self.c * estimate.sigma
+        return (
+            estimate.finite and abs(estimate.delta) > self.critical(reading.noise) * estimate.sigma
+        )
 
     def is_kinked(self, reading: Reading) -> bool:
         """Say whether the function has a kink at the point along a reading's direction."""
-        return kinks.shows_kink([reading.ladder], self.c)
+        return kinks.shows_kink([reading.ladder], self.critical(reading.noise))
 
-    def measure(self, direction: Tensor, own: int = 0, near: float = np.inf) -> Reading:
-        """Measure δ ± σ along a direction; `near` is the step at which one like it ended."""
+    def measure(self, direction: Tensor, own: int = 0, like: Reading | None = None) -> Reading:
+        """Measure δ ± σ along a direction, with noise and steps of one `like` it, if known."""
         line = Line(self.claim, direction)
-        if self.noise is None:
-            self.noise = measure_noise(line, own)
+        noise = measure_noise(line, own) if like is None else like.noise
+        near = 0.0 if like is None else like.estimate.step
         first = min(FIRST_STEP, near / _STEPS_ABOVE) if near > 0 else FIRST_STEP
-        ladder = Ladder(line, own, float(self.noise.level[own]), h=first)
+        ladder = Ladder(line, own, float(noise.level[own]), h=first)
         estimate = ladder.run()
-        return Reading(line, ladder, estimate)
+        return Reading(line, ladder, estimate, noise)
 
-    def directions(self, *stream: str) -> list[Tensor]:
-        """(n,) Draw standard normal directions for all tensors."""
+    def directions(self, active: list[Segment], *stream: str) -> Iterator[Tensor]:
+        """(n,) Draw standard normal directions in certain tensors, zero in the others."""
         rng = seeds.generator(self.seed, "gradcheck.check", *stream)
-        drawn = rng.standard_normal((DIRECTIONS, len(self.problem.x)))
-        return list(torch.from_numpy(drawn).to(self.problem.x.device))
+        for _ in range(DIRECTIONS):
+            direction = torch.zeros_like(self.problem.x)
+            for segment in active:
+                drawn = rng.standard_normal(segment.coordinates.count)
+                direction[segment.slice] = torch.from_numpy(drawn).to(direction.device)
+            yield direction
 
     def readings(self, active: list[Segment], scale: Tensor, *stream: str) -> list[Reading]:
-        """Measure along random directions in certain tensors, steps of size `scale` (n,)."""
-        mask = self.problem.subset([segment.name for segment in active])
+        """Measure along random directions in certain tensors, steps of size `scale` (n,).
+
+        The noise is measured along the first, for all cotangents.
+        """
         found: list[Reading] = []
-        for k, normal in enumerate(self.directions(*stream)):
+        for k, normal in enumerate(self.directions(active, *stream)):
             own = min(k, len(self.claim.cotangents) - 1)
-            near = found[-1].estimate.step if found else np.inf
-            found.append(self.measure(normal * scale * mask, own, near))
+            found.append(self.measure(normal * scale, own, found[-1] if found else None))
         return found
 
     @staticmethod
@@ -150,9 +157,11 @@ class Measurer:
             size = float(norms(part[None])[0])
             if size == 0 or not reading.estimate.finite:
                 return None
-            logs.append(log(_MISS_FACTOR * self.c * reading.estimate.sigma / size))
-            slope = abs(float(part @ (reading.line.direction / scale)[segment.slice]))
-            surely.append(self.c * reading.estimate.sigma / slope if slope else np.inf)
+            bound = self.critical(reading.noise) * reading.estimate.sigma
+            logs.append(log(_MISS_FACTOR * bound / size))
+            direction = reading.line.direction[segment.slice] / scale[segment.slice]
+            slope = abs(float(part @ direction.nan_to_num()))
+            surely.append(bound / slope if slope else np.inf)
         if segment.coordinates.count == 1 and len(self.claim.cotangents) == 1:
             return min(surely)  # one entry: nothing of its error is left to chance
         return exp((sum(logs) - log(self.miss)) / len(logs))

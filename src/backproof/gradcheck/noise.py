@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.gradcheck.line import Line
+from backproof.gradcheck.line import Line, root_mean_square
 
 Array = NDArray[np.float64]
 
@@ -161,15 +161,12 @@ class _Grids:
 
 def _ecnoise(values: Array) -> Array:
     """(c,) Root mean square of the estimates from the differences of orders 4 to 6."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        largest = np.abs(values).max(axis=0)  # squares of it might overflow or underflow
-        unit = np.where(largest > 0, largest, 1.0)
-        squares = []
+    with np.errstate(invalid="ignore"):  # of values that are not finite nothing is used
+        estimates = []
         for order in _ORDERS:
-            differences = np.diff(values / unit, n=order, axis=0)
-            weight = factorial(order) ** 2 / factorial(2 * order)
-            squares.append(weight * np.mean(differences**2, axis=0))
-        return np.asarray(unit * np.sqrt(np.mean(squares, axis=0)))
+            weight = factorial(order) / factorial(2 * order) ** 0.5
+            estimates.append(weight * root_mean_square(np.diff(values, n=order, axis=0)))
+        return root_mean_square(np.stack(estimates))
 
 
 def _plateau(grids: _Grids, own: int, spacing: float, finest: float) -> Noise | None:
@@ -186,7 +183,7 @@ def _plateau(grids: _Grids, own: int, spacing: float, finest: float) -> Noise | 
         if len(last) == _GRIDS:
             sizes = [max(float(level[own]), floor) for _, level in last]
             if max(sizes) <= _ALIKE * min(sizes):
-                level = np.sqrt(np.mean([level**2 for _, level in last], axis=0))
+                level = root_mean_square(np.stack([level for _, level in last]))
                 return Noise(level, _GRIDS * _DEGREES_PER_GRID, last[0][0])
         spacing /= 3
     return None

@@ -17,6 +17,13 @@ _TOLERANCE = 64.0
 """Layouts may change the order of sums: so many units of roundoff per entry are rounding."""
 
 
+def leaves_held_fixed(backward: TorchBackward) -> list[Tensor]:
+    """Return tensors that the outputs depend on differentiably and that are not checked."""
+    own = {id(tensor) for tensor in backward.leaves}
+    found = [getattr(node, "variable", None) for node in _nodes(backward.graph_outputs)]
+    return [leaf for leaf in found if isinstance(leaf, Tensor) and id(leaf) not in own]
+
+
 def custom_nodes(backward: TorchBackward) -> list[Any]:
     """Return the nodes of user-defined functions in a recorded graph."""
     return [

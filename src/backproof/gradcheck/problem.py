@@ -180,10 +180,6 @@ class Problem:
         self._same_size(backward.outputs)
         return backward
 
-    def segment_of(self, coordinate: int) -> Segment:
-        """Return the tensor that a coordinate belongs to."""
-        return next(s for s in self.segments if s.start <= coordinate < s.stop)
-
     def subset(self, names: Sequence[str]) -> Tensor:
         """(n,) One in the tensors of these names, zero elsewhere."""
         mask = torch.zeros_like(self.x)

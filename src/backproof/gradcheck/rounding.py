@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from backproof._core import seeds
-from backproof.gradcheck.line import Array
+from backproof.gradcheck.line import Array, root_mean_square
 from backproof.gradcheck.measuring import Measurer, Reading
 from backproof.gradcheck.verdict import threshold
 
@@ -48,4 +48,4 @@ def _scatter(slopes: Array, inverse_factors: Array) -> float:
     design = np.stack([np.ones_like(slopes), inverse_factors - inverse_factors.mean()], axis=1)
     coefficients = np.linalg.lstsq(design, slopes, rcond=None)[0]
     residual = slopes - design @ coefficients
-    return float(np.sqrt((residual**2).sum() / (len(slopes) - 2)))
+    return float(root_mean_square(residual) * (len(slopes) / (len(slopes) - 2)) ** 0.5)

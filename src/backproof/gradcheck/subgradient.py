@@ -5,6 +5,7 @@ is accepted between the smallest and the largest slope found along it, at the po
 and at points beside it, provided that the gradient is right at a point beside it.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ _BESIDE = 1e-3
 """Distance of the points beside it, in units of a step."""
 _POINTS = 32
 """Points beside it at which slopes are looked at."""
+_JUMP = "the function jumps at the point, or has a pole near it"
 _NEAR = 1e-5
 """Step of the slopes to both sides of the point."""
 _SHRUNK = 8.0
@@ -55,7 +57,9 @@ def at_kink(judge: Judge, segment: Segment) -> tuple[Outcome, Localisation]:
     around = _Around(judge, segment)
     reason = outcome.reason
     if around.jumps(found.wrong):
-        return replace(outcome, reason="the function jumps at the point"), Localisation()
+        return replace(
+            outcome, reason="the function jumps at the point, or has a pole near it"
+        ), Localisation()
     belongs = around.contains(found.wrong)
     if belongs is None:
         reason += ", and it could not be told whether the claim lies between the slopes around it"
@@ -86,7 +90,7 @@ def localiser(judge: Judge, segment: Segment, *, kinked: bool = False) -> Locali
         own=reading.ladder.own,
         scale=judge.scale,
         noise=reading.ladder.noise,
-        c=judge.c,
+        c=judge.critical(reading.noise),
         seed=judge.seed,
     )
 
@@ -108,12 +112,15 @@ def _judged_beside(judge: Judge, segment: Segment) -> Judge | None:
     return None
 
 
-def _offsets(judge: Judge, segment: Segment, count: int) -> list[Tensor]:
+def _offsets(judge: Judge, segment: Segment, count: int) -> Iterator[Tensor]:
     """(n,) Draw small moves of one tensor."""
     rng = seeds.generator(judge.seed, "gradcheck.beside", segment.name)
-    mask = judge.problem.subset([segment.name]) * judge.scale * _BESIDE
-    shape = (count, len(judge.problem.x))
-    return list(torch.from_numpy(rng.standard_normal(shape)).to(mask.device) * mask)
+    for _ in range(count):
+        offset = torch.zeros_like(judge.problem.x)
+        drawn = torch.from_numpy(rng.standard_normal(segment.coordinates.count))
+        size = judge.scale[segment.slice] * _BESIDE
+        offset[segment.slice] = drawn.to(offset.device) * size
+        yield offset
 
 
 class _Around:
@@ -126,8 +133,11 @@ class _Around:
         self._judge = judge
         reading = judge.kinked[segment.name]
         self._own = reading.ladder.own
+        self._kinked_along = reading.line.direction
+        self._agrees_centrally = not judge.alarms(reading)
         self._h = max(_NEAR, 4 * float(judge.problem.roundoff.max()) ** 0.5)
-        self._noise = judge.c * reading.ladder.level() / self._h
+        self._noise = judge.critical(reading.noise) * reading.ladder.level() / self._h
+        self._start, self._part = segment.start, segment.slice
         self._gradients = torch.stack(
             [self._gradient_at(offset) for offset in _offsets(judge, segment, _POINTS)]
         )
@@ -135,11 +145,16 @@ class _Around:
 
     def jumps(self, entries: list[Entry]) -> bool:
         """Say whether a slope to one side grows as steps shrink: no kink, a jump."""
-        for entry in entries[:_MOST_TIED]:
-            near = self._one_sided(entry, self._h / _SHRUNK)
-            for wide, close in zip(self._sides_of(entry), near, strict=True):
+        directions = [self._direction_of(entry) for entry in entries[:_MOST_TIED]]
+        for direction in (self._kinked_along, *directions):
+            pairs = zip(
+                self._rises(direction, self._h),
+                self._rises(direction, self._h / _SHRUNK),
+                strict=True,
+            )
+            for wide, close in pairs:
                 grown = abs(close) > _SHRUNK / 2 * abs(wide)
-                if grown and abs(close - wide) > _SHRUNK * 2 * self._slack(entry):
+                if grown and abs(close - wide) > _SHRUNK * 2 * self._noise:
                     return True
         return False
 
@@ -150,8 +165,8 @@ class _Around:
         alone. Otherwise, as at ties, the claim has to lie in the convex hull of the gradients
         beside the point, which is known only from a sample.
         """
-        if not entries:
-            return True
+        if not entries:  # the claim is the mean of both sides, or nothing was found
+            return True if self._agrees_centrally else None
         if not all(self.accepts(entry) for entry in entries):
             sure = any(self._has_kink_along(e) for e in entries if not self.accepts(e))
             return False if sure else None
@@ -164,7 +179,7 @@ class _Around:
 
     def accepts(self, entry: Entry) -> bool:
         """Say whether a claimed derivative lies between the slopes found along its entry."""
-        found = self._gradients[:, entry.coordinate].tolist()
+        found = self._gradients[:, entry.coordinate - self._start].tolist()
         slopes = [one for one in (*found, *self._sides_of(entry)) if np.isfinite(one)]
         low, high = min(slopes), max(slopes)
         # Moving aside changes a smooth part of the slope by about the distance.
@@ -196,7 +211,7 @@ class _Around:
 
     def _distance_from_hull(self, entries: list[Entry]) -> float:
         """Return how far the claim is from the hull of the gradients beside, over its diameter."""
-        places = [entry.coordinate for entry in entries]
+        places = [entry.coordinate - self._start for entry in entries]
         beside = self._gradients[:, places].cpu().numpy()
         claimed = np.array([entry.claimed for entry in entries])
         size = float(np.ptp(beside, axis=0).max()) or float(np.abs(claimed).max()) or 1.0
@@ -215,10 +230,13 @@ class _Around:
 
     def _one_sided(self, entry: Entry, h: float) -> tuple[float, float]:
         size = float(self._judge.scale[entry.coordinate])
-        direction = torch.zeros_like(self._judge.scale)
-        direction[entry.coordinate] = size
-        left, right = self._rises(direction, h)
+        left, right = self._rises(self._direction_of(entry), h)
         return entry.claimed + left / size, entry.claimed + right / size
+
+    def _direction_of(self, entry: Entry) -> Tensor:
+        direction = torch.zeros_like(self._judge.scale)
+        direction[entry.coordinate] = self._judge.scale[entry.coordinate]
+        return direction
 
     def _rises(self, direction: Tensor, h: float) -> tuple[float, float]:
         """Return what the slopes to the left and to the right exceed the claimed one by."""
@@ -226,6 +244,7 @@ class _Around:
         return -float(backward[self._own]) / h, float(forward[self._own]) / h
 
     def _gradient_at(self, offset: Tensor) -> Tensor:
-        """(n,) Return the claimed gradient beside the point, where it was found to be right."""
+        """Return the tensor's claimed gradient beside the point, where it was found to be right."""
         problem = self._judge.problem.moved_to(self._judge.problem.x + offset)
-        return problem.linearised().pull(self._judge.claim.cotangents[self._own]).gradient
+        cotangent = self._judge.claim.cotangents[self._own]
+        return problem.linearised().pull(cotangent).gradient[self._part]

@@ -47,12 +47,9 @@ class TorchTarget:
     def outputs(self, at: Tensors) -> Tensor:
         """Return all differentiable outputs as a vector (m,), float64."""
         if self._records is None:
-            self._records = not self._runs_without_graph(at)
-        with torch.inference_mode(False), torch.set_grad_enabled(self._records):
-            own = _copies(at)
-            if self._records:
-                own = _copies({name: tensor.requires_grad_() for name, tensor in own.items()})
-            parts = self.selected(self.call(own))
+            parts = self._first_outputs(at)
+        else:
+            parts = self._outputs(at, records=self._records)
         device = next(iter(self.tensors.values())).device
         return torch.cat([real_vector(part).to(device) for part in parts])
 
@@ -71,14 +68,23 @@ class TorchTarget:
         }
         return TorchBackward(self, own, outputs, changed)
 
-    def _runs_without_graph(self, at: Tensors) -> bool:
-        """Say whether the target runs without a graph; not where it differentiates itself."""
-        with torch.inference_mode(False), torch.no_grad():
-            try:
-                self.call(_copies(at))
-            except RuntimeError:
-                return False
-        return True
+    def _first_outputs(self, at: Tensors) -> list[Tensor]:
+        """Find out whether the target runs without a graph; not where it differentiates itself."""
+        try:
+            parts = self._outputs(at, records=False)
+        except RuntimeError:
+            parts = self._outputs(at, records=True)
+            self._records = True
+        else:
+            self._records = False
+        return parts
+
+    def _outputs(self, at: Tensors, *, records: bool) -> list[Tensor]:
+        with torch.inference_mode(False), torch.set_grad_enabled(records):
+            own = _copies(at)
+            if records:
+                own = _copies({name: tensor.requires_grad_() for name, tensor in own.items()})
+            return self.selected(self.call(own))
 
     def call(self, at: Tensors) -> Any:
         """Call the target in its surroundings as they were at the start."""
@@ -133,6 +139,11 @@ class TorchBackward:
         device = next(iter(own.values())).device
         self.outputs = torch.cat([real_vector(tensor).to(device) for tensor in outputs])
         self.roundoff = torch.cat([roundoff_of(tensor).to(device) for tensor in outputs])
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        """The checked tensors in this graph."""
+        return list(self._own.values())
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Return the shape of each output, complex ones as pairs."""
@@ -241,6 +252,7 @@ Call = Callable[[Tensors, list[Any]], Any]
 
 
 def _module_call(module: nn.Module, dtype: torch.dtype | None) -> tuple[Tensors, Call]:
+    _check_movable(module)
     parameters = {
         name: _converted(parameter, dtype)
         for name, parameter in module.named_parameters()
@@ -262,6 +274,17 @@ def _module_call(module: nn.Module, dtype: torch.dtype | None) -> tuple[Tensors,
         return torch.func.functional_call(module, state, tuple(arguments))
 
     return parameters, call
+
+
+def _check_movable(module: nn.Module) -> None:
+    """Raise `InputError` for modules whose parameters cannot be exchanged."""
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InputError("target is a scripted module: expected the module that it was made of")
+    for name, parameter in module.named_parameters():
+        if isinstance(parameter, nn.parameter.UninitializedParameter):
+            raise InputError(
+                f"{name} of the target has no values yet: call the module on an input first"
+            )
 
 
 def _plain_call(function: Callable[..., Any]) -> Call:
