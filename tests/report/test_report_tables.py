@@ -202,8 +202,8 @@ def test_a_document_yields_its_tables_in_order_folded_ones_too(tiny_run: lab.Lab
     names = [t.name for t in lab.document(tiny_run, AnySvg()).tables()]
     assert names == [
         "published-beside-ours", "tape-program-a", "tape-program-b", "gradient-check",
-        "gradient-verdict", "gradient-order", "gradient-sweep", "boundaries", "networks", "plan", "test-error",
-        "one-test-set", "coverage",
+        "gradient-verdict", "gradient-order", "gradient-sweep", "boundaries", "networks", "plan",
+        "test-error", "one-test-set", "coverage",
     ]  # fmt: skip
 
 
