@@ -91,17 +91,23 @@ class TensorCheck(Result):
 
     def _summary(self) -> str:
         parts = [] if self.sigma is None else [f"discrepancy {self.relative()}"]
-        if self.diagnosis:
-            parts.insert(0, self.diagnosis)
-        if self.label:
-            parts.insert(0, self.label)
-        if self.reason:
-            parts.append(self.reason)
+        named = [part for part in (self.label, self.diagnosis) if part]
+        return "; ".join([*named, *parts, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        parts = [self.reason] if self.reason else []
         if self.verdict is Verdict.AGREE and self.resolution is not None:
             parts.append(f"a relative error above {self.resolution:.1e} would show")
         if self.rounding is not None:
             parts.append(f"rounding to {self.dtype} {self.rounding:.1e}")
-        return "; ".join(parts)
+        return parts
+
+    def finding(self) -> str:
+        """Return everything but the numbers of the discrepancy as text of several lines."""
+        named = [part for part in (self.label, self.diagnosis) if part]
+        entries = [f"{self.name}{entry}" for entry in self.wrong[:_SHOWN]]
+        rest = [line.strip() for line in self._about_the_rest()] if self.wrong else []
+        return "\n".join([*named, *self._remarks(), *entries, *rest])
 
     def relative(self) -> str:
         """Return the discrepancy as text, relative to the slope where that is not zero."""
@@ -213,14 +219,12 @@ class GradientReport(Result):
 
 
 def _html_row(tensor: TensorCheck) -> str:
-    finding = [tensor.label, tensor.diagnosis, tensor.reason]
-    finding += [f"{tensor.name}{entry}" for entry in tensor.wrong[:_SHOWN]]
     cells = (
         tensor.verdict.upper(),
         tensor.name,
         str(tensor.shape),
         tensor.relative(),
-        "\n".join(part for part in finding if part),
+        tensor.finding(),
     )
     inner = "".join(f"<td>{html.escape(cell).replace(chr(10), '<br>')}</td>" for cell in cells)
     return f"<tr>{inner}</tr>"
