@@ -57,9 +57,7 @@ def at_kink(judge: Judge, segment: Segment) -> tuple[Outcome, Localisation]:
     around = _Around(judge, segment)
     reason = outcome.reason
     if around.jumps(found.wrong):
-        return replace(
-            outcome, reason="the function jumps at the point, or has a pole near it"
-        ), Localisation()
+        return replace(outcome, reason=_JUMP), Localisation()
     belongs = around.contains(found.wrong)
     if belongs is None:
         reason += ", and it could not be told whether the claim lies between the slopes around it"
