@@ -10,8 +10,7 @@ Prints Markdown. Times are medians; every engine runs on one thread.
 import argparse
 import statistics
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,7 +25,7 @@ from torch.autograd import Function
 from backproof.datasets import lab_mixture
 from backproof.gradcheck import Verdict, check
 from backproof.training import FFModel, mean_logistic_loss
-from operator_sweep import KNOWN, KNOWN_FLOAT32, Case, cases, operators
+from operator_table import print_table
 
 POINTS = 200
 HIDDEN = 500
@@ -43,7 +42,7 @@ def main() -> None:
     torch.set_num_threads(1)
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
     if options.what == "operators":
-        operator_database(options.every, options.seeds, options.most)
+        print_table(options.every, options.seeds, options.most)
         return
     verdict_times()
     detected_errors()
@@ -227,75 +226,6 @@ def _named(
         f"| {size} | {wrong} | {error} | {tries} | {named} | {middle:.0f} | {max(evaluations)} "
         f"| {2 * size} |"
     )
-
-
-# The operator database
-
-
-def operator_database(every: int, seeds: int, most: int | None) -> None:
-    """Check every operator: right, with a planted factor, in float32 with and without shadow."""
-    print("\n| gradient | agree | vacuous | subgradient | UNRESOLVED | DISAGREE | of these known |")
-    print("|---|---|---|---|---|---|---|")
-    unexpected: list[str] = []
-    notes: list[str] = []
-    for name, dtype, change in (
-        ("right, float64", torch.float64, None),
-        ("first input × 1.001, float64", torch.float64, Case.planted),
-        ("right, float32 with its shadow", torch.float32, None),
-        ("right, float32 alone", torch.float32, Case.native),
-    ):
-        counts: Counter[str] = Counter()
-        evaluations: list[int] = []
-        resolutions: list[float] = []
-        for case in _sweep(every, seeds if dtype == torch.float64 else 1, most, dtype):
-            changed = case if change is None else change(case)
-            try:
-                report = changed.check(0, localize=False)
-            except Exception as error:
-                counts["not judged"] += 1
-                unexpected.append(f"{name}: {case.name} not judged, {str(error)[:90]}")
-                continue
-            evaluations.append(report.evaluations)
-            resolutions += [t.resolution for t in report.tensors if t.resolution is not None]
-            kind = _kind(report)
-            counts[kind] += 1
-            known = case.operator in KNOWN or (
-                dtype == torch.float32 and case.operator in KNOWN_FLOAT32
-            )
-            counts["known"] += known and kind == "disagree"
-            planted = change is Case.planted
-            if (kind == "disagree") != planted and kind not in ("agree", "subgradient"):
-                if not (known or kind == "vacuous"):
-                    unexpected.append(f"{name}: {case.name} {kind}")
-            elif planted and kind != "disagree":
-                unexpected.append(f"{name}: {case.name} {kind}")
-        row = ("agree", "vacuous", "subgradient", "unresolved", "disagree", "known")
-        print(f"| {name} | " + " | ".join(str(counts[kind]) for kind in row) + " |")
-        if evaluations:
-            middle, worst = np.quantile(resolutions, (0.5, 0.99))
-            notes.append(
-                f"{name}: evaluations median {statistics.median(evaluations):.0f}, mean "
-                f"{statistics.mean(evaluations):.0f}, most {max(evaluations)}; resolution median "
-                f"{middle:.0e}, 99 % {worst:.0e}; not judged {counts['not judged']}"
-            )
-    print("\n" + "\n".join(f"- {note}" for note in notes))
-    print("\nNot as expected, or not judged:\n")
-    print("\n".join(f"- {line}" for line in unexpected))
-
-
-def _kind(report: Any) -> str:
-    if report.verdict is not Verdict.AGREE:
-        return str(report.verdict)
-    labels = {tensor.label for tensor in report.tensors}
-    if labels == {"vacuous"}:
-        return "vacuous"
-    return "subgradient" if "subgradient" in labels else "agree"
-
-
-def _sweep(every: int, seeds: int, most: int | None, dtype: torch.dtype) -> Iterator[Case]:
-    for seed in range(seeds):
-        for op in operators(every):
-            yield from cases(op, seed, dtype, most)
 
 
 def _median(run: Callable[[], Any], repeats: int) -> float:
