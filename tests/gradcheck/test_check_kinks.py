@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from backproof.gradcheck.check import check
 from backproof.gradcheck.report import GradientReport, TensorCheck
@@ -475,3 +476,26 @@ def scaled_median(factor: float) -> Function:
 def test_what_lies_outside_the_convex_hull_is_no_subgradient(function: Function, x: Tensor) -> None:
     for one in judged(function, x):
         assert one.verdict is not Verdict.AGREE, one
+
+
+class Checkpointed(nn.Module):
+    """A dead unit and a live one; the forward pass is run again during the backward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.stack((torch.zeros(3), torch.ones(3))).double())
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = checkpoint(self._hidden, x, use_reentrant=False)
+        assert isinstance(hidden, Tensor)
+        return hidden
+
+    def _hidden(self, x: Tensor) -> Tensor:
+        y = x @ self.w.T
+        return functional.relu(y) * torch.exp(y)
+
+
+def test_what_is_computed_again_sees_the_parameters_it_was_computed_with() -> None:
+    report = check(Checkpointed(), normal(3).reshape(1, 3))
+    assert report.verdict is Verdict.AGREE
+    assert report.tensors[0].label == "subgradient"

@@ -13,7 +13,8 @@ from backproof._core.errors import InputError
 from backproof.gradcheck.jax_target import jax_target
 from backproof.gradcheck.numpy_target import NumpyTarget
 from backproof.gradcheck.surroundings import Surroundings
-from backproof.gradcheck.torch_target import TorchTarget, torch_target
+from backproof.gradcheck.torch_binding import torch_target
+from backproof.gradcheck.torch_target import TorchTarget
 from backproof.gradcheck.trees import leaves, mapped
 
 AnyTarget = TorchTarget | NumpyTarget

@@ -19,7 +19,8 @@ from backproof.gradcheck.coordinates import from_real_vector, real_vector
 from backproof.gradcheck.precision import is_low
 from backproof.gradcheck.problem import Backward, Problem, Segment
 from backproof.gradcheck.surroundings import Surroundings
-from backproof.gradcheck.torch_target import TorchTarget, torch_target
+from backproof.gradcheck.torch_binding import torch_target
+from backproof.gradcheck.torch_target import TorchTarget
 from backproof.gradcheck.verdict import Verdict, threshold, worst
 
 _PAIRS = 4

@@ -11,7 +11,8 @@ from backproof._core import seeds
 from backproof._core.errors import InputError
 from backproof.gradcheck.problem import Problem, Segment
 from backproof.gradcheck.surroundings import Surroundings
-from backproof.gradcheck.torch_target import describe, torch_target
+from backproof.gradcheck.torch_binding import torch_target
+from backproof.gradcheck.torch_target import describe
 
 
 @contextmanager

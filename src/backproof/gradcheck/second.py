@@ -38,17 +38,20 @@ def second_order(target: Any) -> TorchTarget:
             outputs = _outputs(target.function({name: own[name] for name in target.tensors}))
             target.counts.pullbacks += 1
             weights = [own.get(name, v) for name, v in cotangents.items()]
-            gradients = torch.autograd.grad(
-                outputs,
-                [own[name] for name in target.tensors],
-                grad_outputs=weights,
-                create_graph=True,
-                allow_unused=True,
+            gradients = target.within(
+                own,
+                lambda: torch.autograd.grad(
+                    outputs,
+                    [own[name] for name in target.tensors],
+                    grad_outputs=weights,
+                    create_graph=True,
+                    allow_unused=True,
+                ),
             )
         found = [one for one in gradients if one is not None]
         return found or [torch.zeros_like(own[name]) for name in target.tensors]
 
-    second = TorchTarget(tensors, gradient, target.surroundings)
+    second = TorchTarget(tensors, gradient, target.surroundings, within=target.within)
     second.counts = target.counts  # one forward pass and one backward pass make a gradient
     return second
 

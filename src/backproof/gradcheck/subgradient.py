@@ -63,7 +63,7 @@ def at_kink(judge: Judge, segment: Segment) -> tuple[Outcome, Localisation]:
         reason += ", and it could not be told whether the claim lies between the slopes around it"
         return replace(outcome, reason=reason), Localisation()
     if not belongs:
-        reason += ", and the claim lies outside the slopes around it"
+        reason += ", and the claim lies outside the slopes around it (beside the point it is right)"
         refused = [entry for entry in found.wrong if not around.accepts(entry)] or found.wrong
         entries = Localisation(entries=refused, complete=False, sampled=found.sampled)
         return replace(outcome, verdict=Verdict.DISAGREE, reason=reason), entries

@@ -1,14 +1,13 @@
-"""PyTorch modules and functions of tensors as targets."""
+"""A function of named PyTorch tensors as a target, and its recorded graph."""
 
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backproof._core.errors import InputError
-from backproof.gradcheck._private import gradient_hooks
 from backproof.gradcheck.coordinates import (
     Coordinates,
     differentiable,
@@ -19,9 +18,11 @@ from backproof.gradcheck.coordinates import (
 )
 from backproof.gradcheck.problem import Counts, NothingToCheckError, Pulled
 from backproof.gradcheck.surroundings import Surroundings
-from backproof.gradcheck.trees import argument_names, leaves, mapped
+from backproof.gradcheck.trees import leaves
 
 Tensors = dict[str, Tensor]
+Within = Callable[[Tensors, Callable[[], Any]], Any]
+"""Calls a function while the target's modules have the tensors for parameters."""
 
 
 class TorchTarget:
@@ -33,11 +34,13 @@ class TorchTarget:
         function: Callable[[Tensors], Any],
         surroundings: Surroundings,
         held: Sequence[tuple[str, tuple[int, ...]]] = (),
+        within: Within | None = None,
     ) -> None:
         self.tensors = tensors
         self.held = list(held)
         self.function = function
         self.surroundings = surroundings
+        self.within: Within = within or (lambda _, run: run())
         self.counts = Counts()
         self.left_out: tuple[str, ...] = ()
         self._kept: tuple[str, ...] | None = None
@@ -56,8 +59,8 @@ class TorchTarget:
     def linearised(self, at: Tensors) -> "TorchBackward":
         """Run the target with a graph, whatever the caller has set."""
         with torch.inference_mode(False), torch.enable_grad():
-            own = {name: tensor.requires_grad_() for name, tensor in _copies(at).items()}
-            handed = _copies(own)
+            own = {name: tensor.requires_grad_() for name, tensor in copies(at).items()}
+            handed = copies(own)
             result = self.call(handed)
             self.surroundings.notice_use()
             if self._kept is None:
@@ -81,9 +84,9 @@ class TorchTarget:
 
     def _outputs(self, at: Tensors, *, records: bool) -> list[Tensor]:
         with torch.inference_mode(False), torch.set_grad_enabled(records):
-            own = _copies(at)
+            own = copies(at)
             if records:
-                own = _copies({name: tensor.requires_grad_() for name, tensor in own.items()})
+                own = copies({name: tensor.requires_grad_() for name, tensor in own.items()})
             return self.selected(self.call(own))
 
     def call(self, at: Tensors) -> Any:
@@ -174,12 +177,16 @@ class TorchBackward:
         """Return the claimed vᵀJ of cotangents like the outputs."""
         self._target.counts.pullbacks += 1
         with torch.inference_mode(False), torch.enable_grad():
-            gradients = torch.autograd.grad(
-                self.graph_outputs,
-                list(self._own.values()),
-                grad_outputs=list(cotangents),
-                retain_graph=True,
-                allow_unused=True,
+            # Checkpointed parts run forward again here, with the parameters that the module has.
+            gradients = self._target.within(
+                self._own,
+                lambda: torch.autograd.grad(
+                    self.graph_outputs,
+                    list(self._own.values()),
+                    grad_outputs=list(cotangents),
+                    retain_graph=True,
+                    allow_unused=True,
+                ),
             )
         parts: list[Tensor] = []
         missing: set[str] = set()
@@ -195,140 +202,9 @@ class TorchBackward:
         return Pulled(gradient=torch.cat(parts), missing=frozenset(missing))
 
 
-def torch_target(
-    function: nn.Module | Callable[..., Any],
-    inputs: tuple[Any, ...],
-    loss: Callable[[Any], Any] | None,
-    dtype: torch.dtype | None,
-    surroundings: Surroundings,
-) -> TorchTarget:
-    """Make a target of a module (parameters, inputs that require a gradient) or of a function.
-
-    Of a function those inputs are checked that require a gradient, or, where none does, all
-    floating-point and complex ones. `dtype` converts all of these, and what is held fixed too.
-    """
-
-    def converted(_: str, value: Any) -> Any:
-        return _converted(value, dtype) if isinstance(value, Tensor) else value
-
-    described = function.forward if isinstance(function, nn.Module) else function
-    names = argument_names(described, len(inputs))
-    given = _named_leaves(names, inputs)
-    held = [mapped(value, converted, name) for name, value in zip(names, inputs, strict=True)]
-    if isinstance(function, nn.Module):
-        parameters, call = _module_call(function, dtype)
-        checked = _requiring(given)
-    else:
-        parameters, call = {}, _plain_call(function)
-        checked = _requiring(given) or _floating(given)
-    renamed = {name: f"input {name}" if name in parameters else name for name in checked}
-    own = dict(_named_leaves(names, held))
-    tensors = {**parameters, **{renamed[name]: own[name].detach() for name in checked}}
-    if not tensors:
-        raise InputError(_nothing(function))
-    tensors = _coalesced(tensors)
-    for name, tensor in tensors.items():
-        if Coordinates(tensor).count == 0:
-            raise InputError(
-                f"{name} is empty, shape {tuple(tensor.shape)}: expected at least one entry; "
-                "give it entries, or hold it fixed by requires_grad_(False)"
-            )
-
-    def evaluate(at: Tensors) -> Any:
-        def placed(name: str, value: Any) -> Any:
-            if name in renamed:
-                return at[renamed[name]]
-            return value.clone() if isinstance(value, Tensor) else value
-
-        arguments = [mapped(v, placed, name) for name, v in zip(names, held, strict=True)]
-        result = call({name: at[name] for name in parameters}, arguments)
-        return result if loss is None else loss(result)
-
-    shapes = [(name, tuple(value.shape)) for name, value in given if isinstance(value, Tensor)]
-    return TorchTarget(tensors, evaluate, surroundings, shapes)
-
-
-Call = Callable[[Tensors, list[Any]], Any]
-
-
-def _module_call(module: nn.Module, dtype: torch.dtype | None) -> tuple[Tensors, Call]:
-    _check_movable(module)
-    parameters = {
-        name: _converted(parameter, dtype)
-        for name, parameter in module.named_parameters()
-        if parameter.requires_grad and differentiable(parameter)
-    }
-    rest = {
-        name: _converted(tensor, dtype)
-        for name, tensor in (*module.named_parameters(), *module.named_buffers())
-        if name not in parameters
-    }
-
-    hooks = {name: gradient_hooks(parameter) for name, parameter in module.named_parameters()}
-
-    def call(at: Tensors, arguments: list[Any]) -> Any:
-        for name, tensor in at.items():
-            for hook in hooks.get(name, ()) if tensor.requires_grad else ():
-                tensor.register_hook(hook)  # type: ignore[no-untyped-call]
-        state = {**_copies(rest), **at}
-        return torch.func.functional_call(module, state, tuple(arguments))
-
-    return parameters, call
-
-
-def _check_movable(module: nn.Module) -> None:
-    """Raise `InputError` for modules whose parameters cannot be exchanged."""
-    if isinstance(module, torch.jit.ScriptModule):
-        raise InputError("target is a scripted module: expected the module that it was made of")
-    for name, parameter in module.named_parameters():
-        if isinstance(parameter, nn.parameter.UninitializedParameter):
-            raise InputError(
-                f"{name} of the target has no values yet: call the module on an input first"
-            )
-
-
-def _plain_call(function: Callable[..., Any]) -> Call:
-    return lambda _, arguments: function(*arguments)
-
-
-def _named_leaves(names: Sequence[str], values: Sequence[Any]) -> list[tuple[str, Any]]:
-    pairs = zip(names, values, strict=True)
-    return [leaf for name, value in pairs for leaf in leaves(value, name)]
-
-
-def _requiring(given: list[tuple[str, Any]]) -> list[str]:
-    return [name for name, v in given if isinstance(v, Tensor) and v.requires_grad]
-
-
-def _floating(given: list[tuple[str, Any]]) -> list[str]:
-    return [name for name, v in given if isinstance(v, Tensor) and differentiable(v)]
-
-
-def _nothing(function: nn.Module | Callable[..., Any]) -> str:
-    if isinstance(function, nn.Module):
-        return "nothing to check: no parameter of the module requires a gradient, and no input does"
-    return (
-        "nothing to check: no input of the function is a floating-point tensor; expected tensors "
-        "(or NumPy arrays together with gradient=) after the function"
-    )
-
-
-def _converted(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    own = tensor.detach().clone()
-    if dtype is None or not differentiable(own):
-        return own
-    return own.to(dtype.to_complex() if own.is_complex() else dtype)
-
-
-def _copies(at: Tensors) -> Tensors:
+def copies(at: Tensors) -> Tensors:
+    """Return copies of the tensors, in the graph where they are."""
     return {name: tensor.clone() for name, tensor in at.items()}
-
-
-def _coalesced(tensors: Tensors) -> Tensors:
-    return {
-        name: tensor.coalesce() if tensor.layout == torch.sparse_coo else tensor
-        for name, tensor in tensors.items()
-    }
 
 
 def _differs(tensor: Tensor, other: Tensor) -> bool:
