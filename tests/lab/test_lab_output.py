@@ -136,7 +136,7 @@ def test_a_damaged_record_is_read_or_refused_but_never_fails(
         (b'{"format": "1"}', "no format number"),
         (b'{"format": 1.0}', "no format number"),
         (b'{"format": 0}', "no format number"),
-        (b'{"format": 2}', "newer Backproof: it has format 2, and this version reads up to 1"),
+        (b'{"format": 3}', "newer Backproof: it has format 3, and this version reads up to 2"),
         (b'{"format": 1' + b"0" * 400 + b"}", "newer Backproof"),
         (b'{"format": 1}', "damaged"),
     ],

@@ -26,9 +26,9 @@ def test_version_of_an_inference_tensor_is_unknown() -> None:
 
 def test_saved_names_tell_what_a_node_saved() -> None:
     w = torch.ones(2, requires_grad=True)
-    assert _private.saved_names(torch.exp(w).grad_fn) == ["result"]
+    assert _private.saved_names(torch.exp(w).grad_fn) == ("result",)
     assert set(_private.saved_names((w * w).grad_fn)) == {"self", "other"}
-    assert _private.saved_names((w + 1).grad_fn) == []
+    assert _private.saved_names((w + 1).grad_fn) == ()
 
 
 def test_saved_tensors_pass_the_check_that_unpacking_makes() -> None:
@@ -71,7 +71,7 @@ class Square(torch.autograd.Function):
 def test_saved_tensors_of_a_custom_function() -> None:
     h = torch.ones(2, requires_grad=True) * 2
     node = Square.apply(h).grad_fn
-    assert _private.saved_names(node) == ["tensors"]
+    assert _private.saved_names(node) == ("tensors",)
     assert _private.saved_complaint(node, "tensors") is None
     h.zero_()
     assert len(_private.saved_tensors(node, "tensors")) == 1

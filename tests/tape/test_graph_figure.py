@@ -19,14 +19,14 @@ Case = tuple[tape.Graph, Figure, RendererAgg]
 
 def recorded() -> tape.Graph:
     torch.manual_seed(0)
-    with tape.Recorder() as recorder:
+    with tape.explain() as recorder:
         x = torch.randn(5, 3)
         weight = torch.randn(3, 3, requires_grad=True)
         h = torch.tanh(x @ weight)
         out = torch.tanh(h @ weight)
         loss = torch.nn.functional.mse_loss(out, torch.ones(5, 3)) + 0.1 * (weight**2).sum()
         loss.backward()
-    return recorder.graph(loss, "A network with $one$ shared weight")
+    return recorder.graph_of(loss, "A network with $one$ shared weight")
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,9 @@ def test_constants_differ_by_more_than_colour(case: Case) -> None:
 
 
 def test_a_single_tensor_can_be_drawn() -> None:
-    with tape.Recorder() as recorder:
+    with tape.explain() as recorder:
         x = torch.ones(1)
-    assert draw(recorder.graph(x)).axes
+    assert draw(recorder.graph_of(x)).axes
 
 
 def test_an_empty_graph_is_refused() -> None:

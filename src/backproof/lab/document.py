@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from backproof import tape
 from backproof._core.numbers import counted, ordinal
 from backproof.gradcheck import Verdict
 from backproof.lab import tables
@@ -19,7 +20,7 @@ from backproof.report import (
     Picture,
     Section,
 )
-from backproof.tape import Explanation, ProgramRun
+from backproof.tape import ProgramRun
 
 
 def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
@@ -120,13 +121,13 @@ def _program(program: ProgramRun, svgs: Mapping[str, str]) -> list[Block]:
             ),
             svg=svgs[name],
         ),
-        *(Code(text=_explained(explanation)) for explanation in program.explanations),
+        *(Code(text=_explained(finding)) for finding in program.findings),
         Details(summary="The program", blocks=(Code(text=program.source),)),
     ]
 
 
-def _explained(explanation: Explanation) -> str:
-    return f"{explanation}\n  PyTorch said: {explanation.error}"
+def _explained(finding: tape.Finding) -> str:
+    return f"{finding}\n  PyTorch said: {finding.error}"
 
 
 def _gradient(run: LabRun, svgs: Mapping[str, str]) -> Section:

@@ -141,7 +141,9 @@ def _lines(node: GraphNode) -> Iterator[tuple[_Run, ...]]:
         label = _Run(_shortened(node.name), size=_NAME, weight="bold")
     else:
         label = _Run(_shortened(node.label), size=_NAME, style="italic")
-    if node.shape:
+    if node.value is None:
+        yield (label,)
+    elif node.shape:
         yield (label,)
         yield (_Run(_number(node.value)),)
     else:

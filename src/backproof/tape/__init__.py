@@ -1,15 +1,17 @@
 """Explain what autograd recorded: the computation graph, and the lines that broke it."""
 
-from backproof.tape.explanations import non_leaf_grads, overwritten
+from backproof.tape.findings import Finding, Place, Severity
 from backproof.tape.graph import Graph, GraphEdge, GraphNode
 from backproof.tape.layout import Cell, Layout, layered
-from backproof.tape.recorder import Recorder
-from backproof.tape.records import Explanation, Observation, Place, ProgramRun
+from backproof.tape.records import Observation, ProgramRun
+from backproof.tape.rules import CODES
 from backproof.tape.runs import run_program_a, run_program_b, run_programs
+from backproof.tape.session import Session, explain
 
 __all__ = [
+    "CODES",
     "Cell",
-    "Explanation",
+    "Finding",
     "Graph",
     "GraphEdge",
     "GraphNode",
@@ -17,10 +19,10 @@ __all__ = [
     "Observation",
     "Place",
     "ProgramRun",
-    "Recorder",
+    "Session",
+    "Severity",
+    "explain",
     "layered",
-    "non_leaf_grads",
-    "overwritten",
     "run_program_a",
     "run_program_b",
     "run_programs",

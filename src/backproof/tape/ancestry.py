@@ -1,35 +1,29 @@
-"""The graph of everything that one recorded tensor was computed from."""
+"""The graph of everything that recorded tensors were computed from."""
 
-from backproof.tape.calls import Snapshot
+from collections.abc import Sequence
+
 from backproof.tape.graph import Graph, GraphEdge, GraphNode
+from backproof.tape.recording.calls import Snapshot, ancestors, sources_of
 
 
-def graph_of(end: Snapshot, title: str) -> Graph:
-    """Return the graph that ends in `end`, its nodes in the order of recording."""
-    used = _ancestors(end)
+def graph_of(ends: Sequence[Snapshot], title: str) -> Graph:
+    """Return the graph that ends in `ends`, its nodes in the order of recording."""
+    # The tape ends at a leaf; how its value came about, as by earlier steps, is not on it.
+    used = ancestors(*ends, to_leaves=True)
     ids = {snapshot.id: index for index, snapshot in enumerate(used)}
-    edges = (GraphEdge(source=ids[s.id], target=ids[t.id]) for t in used for s in _sources(t))
     return Graph(
         title=title,
         nodes=tuple(_graph_node(ids[snapshot.id], snapshot) for snapshot in used),
-        edges=tuple(edges),
+        edges=tuple(
+            GraphEdge(source=ids[s.id], target=ids[t.id], saved=_saved(t, s))
+            for t in used
+            for s in sources_of(t, to_leaves=True)
+        ),
     )
 
 
-def _sources(snapshot: Snapshot) -> tuple[Snapshot, ...]:
-    # The tape ends at a leaf; how its value came about, as by earlier steps, is not on it.
-    return () if snapshot.leaf and snapshot.requires_grad else snapshot.sources
-
-
-def _ancestors(end: Snapshot) -> list[Snapshot]:
-    found = {end.id: end}
-    stack = [end]
-    while stack:
-        for source in _sources(stack.pop()):
-            if source.id not in found:
-                found[source.id] = source
-                stack.append(source)
-    return [found[key] for key in sorted(found)]
+def _saved(by: Snapshot, what: Snapshot) -> tuple[str, ...]:
+    return tuple(name for number, name in by.saved if number == what.id)
 
 
 def _graph_node(number: int, snapshot: Snapshot) -> GraphNode:
@@ -41,17 +35,19 @@ def _graph_node(number: int, snapshot: Snapshot) -> GraphNode:
         expression=site.expression if site is not None else None,
         kind=_kind(snapshot),
         operation=call.function if call is not None else None,
-        shape=snapshot.shape,
-        dtype=snapshot.dtype,
-        value=snapshot.value,
+        module=call.module if call is not None else "",
+        shape=tuple(snapshot.shape),
+        dtype=str(snapshot.dtype).removeprefix("torch."),
+        value=None if snapshot.look is None else snapshot.look.value,
         leaf=snapshot.leaf,
         requires_grad=snapshot.requires_grad,
         grad_fn=snapshot.grad_fn,
         version=snapshot.version,
-        gradient=snapshot.gradient,
+        gradient=None if snapshot.gradient is None else snapshot.gradient.value,
         file=site.file if site is not None else None,
         line=site.line if site is not None else None,
         code=site.code if site is not None else None,
+        saves_itself=_saved(snapshot, snapshot),
     )
 
 

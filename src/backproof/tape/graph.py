@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backproof._core.results import Result
-from backproof.tape.snapshots import number_text, shape_text
+from backproof.tape.recording.looks import number_text, shape_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +25,14 @@ class GraphNode(Result):
     because something it was computed from does) or ``constant`` (requires none)."""
     operation: str | None
     """Torch function that made it; None if it existed before the recording."""
+    module: str
+    """Path of the module that was running, such as ``model.layers.3``; empty outside modules."""
     shape: tuple[int, ...]
     """Shape; empty for a scalar."""
     dtype: str
     """Data type without the ``torch.`` prefix."""
-    value: float | str
-    """A scalar's value, otherwise a short summary."""
+    value: float | str | None
+    """A scalar's value, otherwise a short summary; None where values were not looked at."""
     leaf: bool
     """PyTorch's ``is_leaf``, which is also true of tensors that require no gradient."""
     requires_grad: bool
@@ -47,6 +49,8 @@ class GraphNode(Result):
     """Line of that call."""
     code: str | None
     """Text of that line."""
+    saves_itself: tuple[str, ...]
+    """Names under which its autograd node saved the tensor itself, such as ``result``."""
 
     @property
     def label(self) -> str:
@@ -62,16 +66,18 @@ class GraphEdge(Result):
     """Id of the operand."""
     target: int
     """Id of the result."""
+    saved: tuple[str, ...]
+    """Names under which the result's autograd node saved the operand, such as ``self``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graph(Result):
-    """Everything that one tensor was computed from."""
+    """Everything that one tensor, or a few, were computed from."""
 
     title: str
     """What was computed, for a heading."""
     nodes: tuple[GraphNode, ...]
-    """The tensors, in the order in which they were computed; the last is the result."""
+    """The tensors, in the order in which they were computed."""
     edges: tuple[GraphEdge, ...]
     """Which tensor was computed from which."""
 
@@ -118,7 +124,8 @@ class Graph(Result):
 
 
 def _line(node: GraphNode) -> str:
-    parts = [f"{node.label} = {number_text(node.value)}", node.dtype]
+    value = "" if node.value is None else f" = {number_text(node.value)}"
+    parts = [f"{node.label}{value}", node.dtype]
     if node.shape:
         parts.append(shape_text(node.shape))
     parts.append(node.grad_fn or node.kind)

@@ -1,10 +1,11 @@
-"""What running a program under the recorder gives: observations, explanations, the graph."""
+"""What running a program under the recorder gives: observations, findings, the graph."""
 
 from dataclasses import dataclass
 
 from backproof._core.results import Result
+from backproof.tape.findings import Finding
 from backproof.tape.graph import Graph
-from backproof.tape.snapshots import number_text
+from backproof.tape.recording.looks import number_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,43 +28,6 @@ class Observation(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place(Result):
-    """A line of source code that took part in a failure."""
-
-    role: str
-    """What the line did, such as ``saved`` or ``wrote``."""
-    file: str
-    """Name of the source file, without folders."""
-    line: int
-    """Line in that file, from 1."""
-    code: str
-    """Text of the line."""
-
-    def __str__(self) -> str:
-        return f"{self.role} at {self.file}:{self.line}: {self.code}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Explanation(Result):
-    """Why autograd failed, and where."""
-
-    code: str
-    """Short name of the kind of failure: ``inplace-after-save`` or ``non-leaf-grad``."""
-    message: str
-    """What happened, in one or two sentences."""
-    places: tuple[Place, ...]
-    """The lines that caused it, in the order in which they ran."""
-    fix: str
-    """What to write instead."""
-    error: str
-    """The error or warning as PyTorch gave it."""
-
-    def __str__(self) -> str:
-        places = [f"  {place}" for place in self.places]
-        return "\n".join([f"{self.code}: {self.message}", *places, f"  fix: {self.fix}"])
-
-
-@dataclass(frozen=True, kw_only=True)
 class ProgramRun(Result):
     """One program, run and explained."""
 
@@ -77,8 +41,8 @@ class ProgramRun(Result):
     """What was observed, in the order of the program."""
     graph: Graph
     """What the loss was computed from, with the gradients of one backward pass."""
-    explanations: tuple[Explanation, ...]
-    """The program's failures, explained by the lines that caused them."""
+    findings: tuple[Finding, ...]
+    """The program's failures, by the lines that caused them."""
 
     @property
     def holds(self) -> bool:
@@ -90,6 +54,6 @@ class ProgramRun(Result):
             self.title,
             "\n".join(map(str, self.observations)),
             str(self.graph),
-            *map(str, self.explanations),
+            *map(str, self.findings),
         ]
         return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""The two programs, run under the recorder and compared with what they should give.
+"""The two programs, run under the tape and compared with what they should give.
 
 Every observed value is read off the tensors of the run. The expected numbers are plain Python
 arithmetic on the closed forms, so that PyTorch is not compared with itself.
@@ -13,9 +13,9 @@ from collections.abc import Callable
 import torch
 
 from backproof.tape import programs
-from backproof.tape.explanations import non_leaf_grads, overwritten
-from backproof.tape.recorder import Recorder
-from backproof.tape.records import Explanation, Observation, ProgramRun
+from backproof.tape.findings import Finding
+from backproof.tape.records import Observation, ProgramRun
+from backproof.tape.session import explain
 
 # Each program is a chain of fewer than eight float32 operations, each wrong by half an epsilon at
 # most; the differences in them (y - t, e - 5) lose less than a factor of two.
@@ -32,13 +32,13 @@ def run_programs() -> tuple[ProgramRun, ...]:
 
 def run_program_a() -> ProgramRun:
     """Run program A: a loss of one weight, its gradient, and two ways to take a step."""
-    with Recorder() as recorder:
+    with explain() as session:
         w = programs.weight()
         before = w.grad
         values = programs.program_a(w)
         values["l"].backward()
-    graph = recorder.graph(values["l"], "Program A: l = (y - t)² + w², y = max(a·w, 0)")
-    rebinding, explanations = _rebinding()
+    graph = session.graph_of(values["l"], "Program A: l = (y - t)² + w², y = max(a·w, 0)")
+    rebinding, findings = _rebinding()
     observations = (
         *_integer_tensors(),
         *_forward_a(values),
@@ -57,18 +57,18 @@ def run_program_a() -> ProgramRun:
         ),
         observations=observations,
         graph=graph,
-        explanations=explanations,
+        findings=findings,
     )
 
 
 def run_program_b() -> ProgramRun:
     """Run program B: names that go away do no harm, a value that goes away does."""
-    with Recorder() as recorder:
+    with explain() as session:
         w = programs.weight()
         loss = programs.program_b(w)
         loss.backward()  # type: ignore[no-untyped-call]
     expected = 2 * (math.e - 5) * math.e
-    error, explanations = _division()
+    error, findings = _division()
     observations = (
         _observe("w.grad with del: 2(e - 5)e", expected, w.grad),
         _observe(
@@ -93,8 +93,8 @@ def run_program_b() -> ProgramRun:
             programs.program_b_with_division,
         ),
         observations=observations,
-        graph=recorder.graph(loss, "Program B: l = (exp(w) - a)²"),
-        explanations=explanations,
+        graph=session.graph_of(loss, "Program B: l = (exp(w) - a)²"),
+        findings=findings,
     )
 
 
@@ -141,8 +141,8 @@ def _tape_a(values: dict[str, torch.Tensor]) -> list[Observation]:
     ]
 
 
-def _rebinding() -> tuple[list[Observation], tuple[Explanation, ...]]:
-    with Recorder() as recorder, warnings.catch_warnings(record=True) as caught:
+def _rebinding() -> tuple[list[Observation], tuple[Finding, ...]]:
+    with explain() as session, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         leaf = programs.weight()
         programs.program_a(leaf)["l"].backward()
@@ -157,7 +157,7 @@ def _rebinding() -> tuple[list[Observation], tuple[Explanation, ...]]:
         _observe("PyTorch warns of a non-leaf tensor", "UserWarning", ", ".join(kinds)),
         _observe("its .grad after calling backward again", None, again),
     ]
-    return rows, non_leaf_grads(recorder)
+    return rows, session.findings
 
 
 def _data_step() -> list[Observation]:
@@ -176,11 +176,11 @@ def _gradient(program: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor |
     return w.grad
 
 
-def _division() -> tuple[BaseException | None, tuple[Explanation, ...]]:
-    with Recorder() as recorder:
+def _division() -> tuple[BaseException | None, tuple[Finding, ...]]:
+    with explain() as session:
         loss = programs.program_b_with_division(programs.weight())
         error = _error(loss.backward)
-    return error, overwritten(recorder, loss)
+    return error, session.findings
 
 
 def _error(action: Callable[[], object]) -> BaseException | None:

@@ -1,0 +1,101 @@
+"""Calls that no function mode sees: `autograd.Function.apply`, and what `torch.compile` makes."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+
+from backproof.tape import _private
+
+
+class _Watcher(Protocol):
+    def run_custom(
+        self,
+        function: type,
+        apply: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any: ...
+
+    def compiling(self) -> None: ...
+
+
+class Detours:
+    """Lead calls past the watchers of their thread, as long as there is one in any thread."""
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+        self._lock = threading.Lock()
+        self._count = 0
+        self._apply: Any = None
+        self._compile: Any = None
+
+    def enter(self, watcher: _Watcher) -> None:
+        """Begin to lead this thread's calls past `watcher`."""
+        self._watchers().append(watcher)
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._install()
+
+    def leave(self, watcher: _Watcher) -> None:
+        """Stop."""
+        self._watchers().remove(watcher)
+        with self._lock:
+            self._count -= 1
+            if self._count == 0:
+                self._remove()
+
+    def _watchers(self) -> list[_Watcher]:
+        if not hasattr(self._here, "watchers"):
+            self._here.watchers = []
+        watchers: list[_Watcher] = self._here.watchers
+        return watchers
+
+    def _install(self) -> None:
+        original = self._apply = vars(torch.autograd.Function)["apply"]
+        compile_ = self._compile = torch.compile
+        here = self
+
+        def apply(cls: type, *args: Any, **kwargs: Any) -> Any:
+            call = original.__get__(None, cls)
+            for watcher in here._watchers():
+                call = _past(watcher, cls, call)
+            return call(*args, **kwargs)
+
+        def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001
+            for watcher in here._watchers():
+                watcher.compiling()
+            return compile_(*args, **kwargs)
+
+        torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment]
+        torch.compile = compile
+
+    def _remove(self) -> None:
+        torch.autograd.Function.apply = self._apply  # type: ignore[method-assign]
+        torch.compile = self._compile
+
+
+DETOURS = Detours()
+
+
+class Eagerly:
+    """Makes compiled code run eagerly, from when there is a compiler to be told."""
+
+    def __init__(self) -> None:
+        self._stance: Any = None
+
+    def ask(self, *, load: bool = False) -> None:
+        """Ask for it, unless that was done; with `load`, although it takes seconds to import."""
+        if self._stance is None and (load or _private.compiler_is_loaded()):
+            self._stance = torch.compiler.set_stance("force_eager")
+
+    def end(self) -> None:
+        """Let compiled code be as it was before."""
+        if self._stance is not None:
+            self._stance.__exit__(None, None, None)
+
+
+def _past(watcher: _Watcher, cls: type, call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: watcher.run_custom(cls, call, args, kwargs)

@@ -1,0 +1,122 @@
+"""Gradients that were added to those of an earlier step."""
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from backproof.tape import _private
+from backproof.tape.findings import Severity, at
+from backproof.tape.recording.calls import BackwardPass, Call, Snapshot, ancestors
+from backproof.tape.recording.steps import Step
+from backproof.tape.rules.rule import Rule, listed
+
+
+@dataclass(eq=False, slots=True)
+class _Used:
+    """A gradient that a step has used up."""
+
+    leaf: "weakref.ref[torch.Tensor]"
+    gradient: "weakref.ref[torch.Tensor]"
+    version: int | None
+    label: str
+    step: Call
+    added: Call | None = None
+    """The backward pass that added to it."""
+
+
+class AccumulatedGrad(Rule):
+    """A backward pass added to a gradient that a step had already used."""
+
+    code = "accumulated-grad"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._used: dict[int, _Used] = {}
+        self._cleared = False
+
+    def stepped(self, step: Step) -> None:
+        """Tell of gradients that hold more than this step's; remember all as used."""
+        mixed = []
+        for tensor, gradient in zip(step.parameters, step.gradients, strict=True):
+            if gradient is None:
+                continue
+            used = self._find(tensor)
+            if used is not None and used.added is not None and used.gradient() is gradient:
+                mixed.append(used)
+            self._use(tensor, gradient, step.call)
+        if mixed:
+            self._tell(mixed, step.call)
+
+    def called(self, call: Call, operands: Sequence[Snapshot], results: Sequence[Snapshot]) -> None:
+        """Recognise a step by hand: a leaf that is changed in place by its own gradient."""
+        for made in results:
+            if not (made.leaf and made.requires_grad and made.first is not None):
+                continue
+            leaf = self.records.leaves.of(made)
+            if leaf is None or (tensor := leaf.tensor()) is None or tensor.grad is None:
+                continue
+            record = self.records.find(tensor.grad)
+            if record is None or not any(one is record for one in ancestors(*operands)):
+                continue
+            used = self._find(tensor)
+            if used is not None and used.added is not None:
+                self._tell([used], call)
+            self._use(tensor, tensor.grad, call)
+
+    def before_backward(self, run: BackwardPass) -> None:
+        """Forget the gradients that were cleared."""
+        if not run.accumulates:
+            return
+        for key, used in list(self._used.items()):
+            leaf, gradient = used.leaf(), used.gradient()
+            lost = leaf is None or gradient is None or leaf.grad is not gradient
+            if lost or gradient is None or _is_cleared(gradient, used):
+                del self._used[key]
+
+    def after_backward(self, run: BackwardPass) -> None:
+        """Note which used gradients the pass has added to."""
+        if not run.accumulates:
+            return
+        for used in self._used.values():
+            gradient = used.gradient()
+            if gradient is not None and _private.version(gradient) != used.version:
+                used.added, used.version = run.call, _private.version(gradient)
+
+    def ended(self) -> None:
+        """Tell of what no later step came to use, unless gradients were cleared at other times."""
+        left = [used for used in self._used.values() if used.added is not None]
+        if left and not self._cleared:
+            self._tell(left, None)
+
+    def _find(self, tensor: torch.Tensor) -> _Used | None:
+        used = self._used.get(id(tensor))
+        return used if used is not None and used.leaf() is tensor else None
+
+    def _use(self, tensor: torch.Tensor, gradient: torch.Tensor, step: Call) -> None:
+        self._used[id(tensor)] = _Used(
+            weakref.ref(tensor),
+            weakref.ref(gradient),
+            _private.version(gradient),
+            self.records.leaves.meet(tensor).label,
+            step,
+        )
+
+    def _tell(self, mixed: list[_Used], later: Call | None) -> None:
+        first = mixed[0]
+        then = "" if later is None else ", and the next step used the sum"
+        self.add(
+            Severity.WARNING if later is None else Severity.ERROR,
+            f"backward added to the gradient of {listed(f'`{one.label}`' for one in mixed)} that "
+            f"a step had already used{then}.",
+            at("first step", first.step) + at("added", first.added) + at("next step", later),
+            "Clear the gradients in every step, before its backward pass: "
+            "`optimizer.zero_grad()`, or `w.grad = None`.",
+        )
+
+
+def _is_cleared(gradient: torch.Tensor, used: _Used) -> bool:
+    # `.grad.data.zero_()` passes the version by, so the values decide where it did not change.
+    return _private.version(gradient) != used.version or not bool(gradient.any())

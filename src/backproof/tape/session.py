@@ -1,0 +1,164 @@
+"""`explain`: record code, and say what went wrong in it."""
+
+import functools
+import html
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+import torch
+
+from backproof._core.errors import InputError
+from backproof.tape.ancestry import graph_of
+from backproof.tape.findings import Finding, Findings
+from backproof.tape.graph import Graph
+from backproof.tape.recording.calls import Snapshot
+from backproof.tape.recording.recorder import Recorder
+from backproof.tape.recording.records import Records
+from backproof.tape.rules import all_rules
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Session:
+    """What was recorded of some code, and what was found in it."""
+
+    def __init__(self, *, values: bool) -> None:
+        self._findings = Findings()
+        self._records = Records(values=values)
+        self._recorder = Recorder(self._records, all_rules(self._records, self._findings))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What went wrong, the worst first."""
+        return self._findings.sorted()
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the last backward pass; without one, of the last tensor that was made.
+
+        Raises
+        ------
+        InputError
+            If nothing was recorded.
+        """
+        ends = self._recorder.ends
+        if not ends and self._records.latest is not None:
+            ends = (self._records.latest,)
+        if not ends:
+            raise InputError("there is no graph: the recorded code computed no tensor")
+        return self._graph(ends, "")
+
+    def graph_of(self, tensor: torch.Tensor, title: str = "") -> Graph:
+        """Return the graph of everything that `tensor` was computed from.
+
+        Raises
+        ------
+        InputError
+            If the tensor was not recorded.
+        """
+        end = self._records.find(tensor)
+        if end is None:
+            raise InputError("expected a tensor of the recorded code; this one was not recorded")
+        self._records.name(tensor, end, sys._getframe(1))  # noqa: SLF001
+        return self._graph((end,), title)
+
+    @property
+    def backward_passes(self) -> int:
+        """How many backward passes there were."""
+        return self._recorder.passes
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What was not seen, in sentences."""
+        limits = [*self._recorder.limits]
+        if self._records.folded:
+            limits.append(
+                f"The records of {self._records.folded} earlier steps are folded: only their "
+                "findings are kept."
+            )
+        return tuple(limits)
+
+    def __str__(self) -> str:
+        lines = [str(finding) for finding in self.findings] or ["nothing found"]
+        return "\n\n".join([*lines, *(f"note: {limit}" for limit in self.limits)])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def _graph(self, ends: tuple[Snapshot, ...], title: str) -> Graph:
+        self._records.names.settle_all()
+        return graph_of(ends, title)
+
+
+@overload
+def explain(function: Callable[_P, _R]) -> Callable[_P, _R]: ...
+@overload
+def explain(*, values: bool = ...) -> "Explain": ...
+def explain(
+    function: Callable[..., Any] | None = None, *, values: bool = True
+) -> "Explain | Callable[..., Any]":
+    """Record code that runs, and explain what goes wrong in it.
+
+    Use it as a context manager, ``with tape.explain() as session:``, or as a decorator,
+    ``@tape.explain``: each call of the function is then a session of its own, and the last one is
+    the function's attribute `session`. An exception of a backward pass is raised as it is, with the
+    explanation added to its notes, which a traceback shows.
+
+    What other threads do is not seen, and code given to `torch.compile` runs eagerly meanwhile.
+
+    Parameters
+    ----------
+    function
+        The function to decorate, where it is used as a decorator without arguments.
+    values
+        Whether to look at the values of tensors and gradients. Without that, it costs less and
+        does not wait for an accelerator, but ``non-finite`` and ``dead-gradient`` are not found
+        and the graph shows no values.
+
+    Examples
+    --------
+    >>> w = torch.tensor(1.0, requires_grad=True)
+    >>> with explain() as session:
+    ...     loss = (w.detach() - 2) ** 2 + 0 * w
+    ...     loss.backward()
+    >>> session.graph.node("w").gradient
+    0.0
+    """
+    session = Explain(values=values)
+    return session if function is None else session(function)
+
+
+class Explain:
+    """A context manager and decorator that records; see `explain`."""
+
+    def __init__(self, *, values: bool) -> None:
+        self._values = values
+        self._sessions: list[Session] = []
+
+    def __enter__(self) -> Session:
+        session = Session(values=self._values)
+        self._sessions.append(session)
+        session._recorder.__enter__()  # noqa: SLF001
+        return session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sessions.pop()._recorder.__exit__(kind, error, trace)  # noqa: SLF001
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Decorate a function: each call is a session of its own."""
+
+        @functools.wraps(function)
+        def explained(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            with self as session:
+                explained.session = session  # type: ignore[attr-defined]
+                return function(*args, **kwargs)
+
+        return explained
