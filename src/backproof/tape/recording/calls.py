@@ -33,6 +33,8 @@ class Snapshot:
 
     id: int
     """Number in the order of recording."""
+    seen: int
+    """Writes with a higher number are not in it yet."""
     call: Call | None
     """The call that made or wrote it; None if it is older than the recording."""
     sources: tuple["Snapshot", ...]

@@ -8,7 +8,7 @@ memory is freed as without it.
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Self
 
 import torch
@@ -29,9 +29,10 @@ from backproof.tape.recording.listener import EVENTS, Listener, hears
 from backproof.tape.recording.modules import Modules
 from backproof.tape.recording.names import object_of
 from backproof.tape.recording.records import Records
-from backproof.tape.recording.sites import is_compiled, site_of, user_frame
+from backproof.tape.recording.sites import is_compiled, is_user_code, site_of, user_frame
 from backproof.tape.recording.steps import Step, StepHooks, step_of
 
+_EAGERLY = "Code given to torch.compile ran eagerly."
 _Before = list[tuple[Snapshot, int | None]]
 
 
@@ -61,6 +62,7 @@ class Recorder(TorchFunctionMode):
         """How many backward passes there were."""
         self._calls = 0
         self._custom = 0
+        self._scopes: dict[int, CodeType] = {}
         self._modules = Modules(self._meet_module)
         self._steps = StepHooks(self._step_begun, self._step_done)
         self._eagerly = Eagerly()
@@ -101,13 +103,15 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Run `func` and record it; inside, the mode is off."""
         kwargs = kwargs or {}
-        caller = sys._getframe(1)  # noqa: SLF001
-        frame = user_frame(caller)
         kind, name = kind_of(func)
-        if kind is Kind.PASS or self._passes_over(frame):
+        if kind is Kind.PASS:
             return func(*args, **kwargs)
+        caller = sys._getframe(1)  # noqa: SLF001
         if kind is Kind.GRAD:
-            return self._read_grad(func, args[0], frame, own=caller is frame)
+            return self._read_grad(func, args[0], caller)
+        frame = user_frame(caller)
+        if self._passes_over(frame):
+            return func(*args, **kwargs)
         if kind is Kind.BACKWARD:
             return self._backward(func, name, args, kwargs, frame)
         return self._record(func, name, kind, args, kwargs, frame)
@@ -119,7 +123,7 @@ class Recorder(TorchFunctionMode):
     def compiling(self) -> None:
         """Hear that the program is about to call `torch.compile`."""
         self._eagerly.ask(load=True)
-        self.limit("Code given to torch.compile ran eagerly.")
+        self.limit(_EAGERLY)
 
     def run_custom(
         self,
@@ -146,9 +150,10 @@ class Recorder(TorchFunctionMode):
             return True
         if frame is None:
             return False
-        self._eagerly.ask()
-        if is_compiled(frame):
-            self.limit("Code given to torch.compile ran eagerly.")
+        if id(frame.f_code) not in self._scopes:
+            self._scopes[id(frame.f_code)] = frame.f_code  # kept, so that its id stays its own
+            if is_compiled(frame):
+                self.limit(_EAGERLY)
         # What an optimizer does inside its step is known from its hooks.
         return self._stepping is not None and self._stepping == (id(frame), frame.f_lasti)
 
@@ -162,13 +167,13 @@ class Recorder(TorchFunctionMode):
         frame: FrameType | None,
     ) -> Any:
         operands = tensors_in(args, kwargs)
-        before = self._before(operands, frame)
+        before = self._before(operands, frame) if operands else []
         try:
             result = func(*args, **kwargs)
         except Exception as error:
             self._tell("failed", self._call(name, frame), operands, error)
             raise
-        if before is not None:
+        if before or (before is not None and tensors_in((result,), {})):
             with self._guarded():
                 self._after(name, kind, frame, operands, before, result)
         return result
@@ -205,7 +210,8 @@ class Recorder(TorchFunctionMode):
             call = self._call(name, frame)
             made = self._made(call, operands, sources, written, fresh)
             made[-1].detached |= kind is Kind.DATA
-            self._tell("called", call, sources, made)
+            for hear in self._hearers["called"]:
+                hear(call, sources, made)
             if frame is not None and call.site is not None and len(results) == 1:
                 end = self.records.see(results[0], None)
                 self.records.names.expect(frame, call.site, results[0], end)
@@ -245,17 +251,16 @@ class Recorder(TorchFunctionMode):
             self._calls, name, site, self._modules.path, torch.is_grad_enabled(), self._custom > 0
         )
 
-    def _read_grad(
-        self, func: Callable[..., Any], tensor: torch.Tensor, frame: FrameType | None, *, own: bool
-    ) -> Any:
+    def _read_grad(self, func: Callable[..., Any], tensor: torch.Tensor, caller: FrameType) -> Any:
         if not tensor.is_leaf and not tensor.retains_grad:
-            return self._read_missing(func, tensor, frame)
+            return self._read_missing(func, tensor, user_frame(caller))
         gradient = func(tensor)
-        leaf = self.records.leaves.find(tensor)
-        if leaf is None:
+        if not is_user_code(caller.f_code.co_filename):
             return gradient
-        leaf.read |= own
-        if own and gradient is not None:
+        leaf = self.records.leaves.find(tensor)
+        if leaf is not None:
+            leaf.read = True
+        if leaf is not None and gradient is not None:
             with self._guarded():
                 record = self.records.see(gradient, None)
                 record.name = record.name or f"{leaf.label}.grad"

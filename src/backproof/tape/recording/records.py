@@ -63,7 +63,7 @@ class Records:
         if snapshot is None:
             snapshot = self.add(tensor, None, ())
         else:
-            writes = self.writes.since(snapshot.memory, snapshot.id)
+            writes = self.writes.since(snapshot.memory, snapshot.seen)
             if writes or _private.version(tensor) != snapshot.version:
                 snapshot = self._changed(tensor, snapshot, writes)
             elif snapshot.requires_grad != tensor.requires_grad:
@@ -86,6 +86,7 @@ class Records:
         old = self.find(tensor)
         snapshot = Snapshot(
             id=self._count,
+            seen=self._count,
             call=call,
             sources=tuple(dict.fromkeys(sources)),
             shape=tensor.shape,
@@ -173,7 +174,11 @@ class Records:
             leaf.stepped = True
 
     def _changed(self, tensor: torch.Tensor, old: Snapshot, writes: list[Write]) -> Snapshot:
-        """Make a record of a tensor that was written through another, such as a view."""
+        """Make a record of a tensor that was written through another, or by an optimizer."""
+        if old.leaf and old.requires_grad and not self.values:
+            # Nothing of a parameter is shown that a step changes: one record does for all steps.
+            old.version, old.seen = _private.version(tensor), self._count
+            return old
         made = [write.made for write in writes if write.made is not None]
         snapshot = self.add(tensor, writes[-1].call if writes else None, (old, *made))
         silent = [write for write in writes if not write.on_tape]
