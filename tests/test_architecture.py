@@ -25,7 +25,7 @@ ONLY_IMPORTERS = {
     "matplotlib": {"plots"},
     "jinja2": {"report"},
     "click": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "tape"},
     "torch": {"tape", "gradcheck", "training", "lab"},
 }
 """Libraries that belong to certain packages."""

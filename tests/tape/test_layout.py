@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof._core.errors import InputError
-from backproof.tape import layered
+from backproof.tape.rendering.layout import layered
 
 _Drawn = tuple[list[int], list[tuple[int, int]]]
 

@@ -14,7 +14,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 
 from backproof._core.errors import InputError
-from backproof.tape import Graph, GraphNode, Layout, layered
+from backproof.tape import Graph, GraphNode, Route, Spacing, arrange
 
 _BLUE, _VERMILLION, _GREY, _BLACK = "#0072B2", "#D55E00", "#767676", "#000000"
 _TINT = "#E3F0F8"  # blue, light enough for text
@@ -23,8 +23,7 @@ _TINT = "#E3F0F8"  # blue, light enough for text
 _NAME, _TEXT = 9.0, 7.5
 _LINE = 0.155
 _PAD_X, _PAD_Y = 0.12, 0.07
-_GAP_X, _GAP_Y = 0.24, 0.38
-_APART = 0.24  # between the ends of two edges at one box
+_SPACING = Spacing(across=0.24, down=0.38, ends=0.24)
 _MARGIN = 0.12
 _LEGEND_ROW = 0.2
 _LONGEST_LABEL = 32
@@ -86,37 +85,30 @@ def graph(graph: Graph) -> Figure:
     if not graph.nodes:
         raise InputError("a graph to draw must have at least one node, got an empty one")
     boxes = {node.id: _Box(node, tuple(_lines(node))) for node in graph.nodes}
-    layout = layered([*boxes], [(edge.source, edge.target) for edge in graph.edges])
-    columns = _columns(layout, boxes)
-    rows = _rows(layout, boxes)
+    plan = arrange(
+        {number: (box.width, box.height) for number, box in boxes.items()},
+        [(edge.source, edge.target) for edge in graph.edges],
+        _SPACING,
+    )
     title = _Run(graph.title, size=_NAME)
     keys = _keys(graph)
-    per_row = _keys_per_row(keys, max(columns[-1][1], title.width))
+    per_row = _keys_per_row(keys, max(plan.width, title.width))
     key_rows = -(-len(keys) // per_row)
-    width = max(columns[-1][1], title.width, _keys_width(keys, per_row)) + 2 * _MARGIN
+    width = max(plan.width, title.width, _keys_width(keys, per_row)) + 2 * _MARGIN
     above = _MARGIN + (_LINE + 0.1 if graph.title else 0.0)
     below = key_rows * _LEGEND_ROW + 2 * _MARGIN
-    height = above + rows[-1][1] + below
+    height = above + plan.height + below
 
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set(xlim=(0, width), ylim=(0, height))
-    left = (width - columns[-1][1]) / 2
-    xs = [left + (start + end) / 2 for start, end in columns]
-    ys = [height - above - (start + end) / 2 for start, end in rows]
-    tops = [height - above - start for start, _ in rows]
-    leaving, arriving = _ends(layout, boxes, xs)
-    for (source, target), route in layout.routes.items():
-        start = leaving[source, target], ys[route[0].layer] - boxes[source].height / 2
-        end = arriving[source, target], ys[route[-1].layer] + boxes[target].height / 2
-        path = _path(
-            start, [(xs[c.position], tops[c.layer], ys[c.layer]) for c in route[1:-1]], end
-        )
+    left, top = (width - plan.width) / 2, height - above
+    for (source, target), route in plan.routes.items():
         followed = boxes[source].node.requires_grad and boxes[target].node.requires_grad
-        _draw_edge(axes, path, followed=followed)
-    for number, place in layout.nodes.items():
-        _draw_box(axes, boxes[number], xs[place.position], ys[place.layer])
+        _draw_edge(axes, _path(route, left, top), followed=followed)
+    for number, (x, y) in plan.centres.items():
+        _draw_box(axes, boxes[number], left + x, top - y)
     _draw_runs(axes, (title,), width / 2, height - _MARGIN - _LINE / 2)
     legend = figure.legend(
         handles=keys,
@@ -174,31 +166,6 @@ def _width(text: str, font: FontProperties) -> float:
     return 1.05 * float(width) / 72
 
 
-def _columns(layout: Layout, boxes: dict[int, _Box]) -> list[tuple[float, float]]:
-    """Return where each column begins and ends, as wide as its widest box."""
-    cells = [place for route in layout.routes.values() for place in route]
-    count = 1 + max(place.position for place in (*cells, *layout.nodes.values()))
-    widths = [0.0] * count
-    for number, place in layout.nodes.items():
-        widths[place.position] = max(widths[place.position], boxes[number].width)
-    return _spans(widths, _GAP_X)
-
-
-def _rows(layout: Layout, boxes: dict[int, _Box]) -> list[tuple[float, float]]:
-    heights = [0.0] * (1 + max(place.layer for place in layout.nodes.values()))
-    for number, place in layout.nodes.items():
-        heights[place.layer] = max(heights[place.layer], boxes[number].height)
-    return _spans(heights, _GAP_Y)
-
-
-def _spans(sizes: list[float], gap: float) -> list[tuple[float, float]]:
-    spans, start = [], 0.0
-    for size in sizes:
-        spans.append((start, start + size))
-        start += size + gap
-    return spans
-
-
 def _draw_box(axes: Axes, box: _Box, x: float, y: float) -> None:
     axes.add_patch(
         FancyBboxPatch(
@@ -238,42 +205,18 @@ def _border(kind: str) -> dict[str, Any]:
     return {"edgecolor": _BLUE, "facecolor": tint, "linewidth": 1.8, "linestyle": "-"}
 
 
-def _ends(
-    layout: Layout, boxes: dict[int, _Box], xs: list[float]
-) -> tuple[dict[tuple[int, int], float], dict[tuple[int, int], float]]:
-    """Return where each edge leaves and arrives: side by side, in the order of where it leads."""
-    leaving: dict[tuple[int, int], float] = {}
-    arriving: dict[tuple[int, int], float] = {}
-    for number, place in layout.nodes.items():
-        x, width = xs[place.position], boxes[number].width
-        out = [pair for pair in layout.routes if pair[0] == number]
-        out.sort(key=lambda pair: layout.routes[pair][1].position)
-        into = [pair for pair in layout.routes if pair[1] == number]
-        into.sort(key=lambda pair: layout.routes[pair][-2].position)
-        leaving |= zip(out, _side_by_side(x, width, len(out)), strict=True)
-        arriving |= zip(into, _side_by_side(x, width, len(into)), strict=True)
-    return leaving, arriving
-
-
-def _side_by_side(x: float, width: float, count: int) -> list[float]:
-    step = min(_APART, 0.8 * width / max(count, 1))
-    return [x + (index - (count - 1) / 2) * step for index in range(count)]
-
-
-def _path(
-    start: tuple[float, float],
-    between: list[tuple[float, float, float]],
-    end: tuple[float, float],
-) -> Path:
-    """Return a smooth line from box to box through free cells (x, top, middle)."""
-    vertices, codes = [start], [int(Path.MOVETO)]
-    for x, top, middle in between:
-        # Straight through the whole height of the row, so that it passes beside the boxes there.
-        _bend(vertices, codes, (x, top))
-        vertices.append((x, 2 * middle - top))
-        codes.append(int(Path.LINETO))
-    _bend(vertices, codes, end)
-    return Path(vertices, codes)
+def _path(route: Route, left: float, top: float) -> Path:
+    """Return the way of an edge in the figure, whose y grows upwards."""
+    vertices, codes = [route.start], [int(Path.MOVETO)]
+    for index, curve in enumerate(route.bends()):
+        vertices += curve
+        codes += [int(Path.CURVE4)] * 3
+        if index < len(route.rows):
+            # Straight through the whole height of the row, so that it passes beside the boxes.
+            x, _, bottom = route.rows[index]
+            vertices.append((x, bottom))
+            codes.append(int(Path.LINETO))
+    return Path([(left + x, top - y) for x, y in vertices], codes)
 
 
 def _draw_edge(axes: Axes, path: Path, *, followed: bool) -> None:
@@ -289,14 +232,6 @@ def _draw_edge(axes: Axes, path: Path, *, followed: bool) -> None:
             zorder=2,
         )
     )
-
-
-def _bend(vertices: list[tuple[float, float]], codes: list[int], end: tuple[float, float]) -> None:
-    """Continue with a curve that leaves and arrives vertically."""
-    x, y = vertices[-1]
-    middle = (y + end[1]) / 2
-    vertices += [(x, middle), (end[0], middle), end]
-    codes += [int(Path.CURVE4)] * 3
 
 
 def _keys(graph: Graph) -> list[Artist]:

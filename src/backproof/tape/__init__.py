@@ -1,28 +1,30 @@
 """Explain what autograd recorded: the computation graph, and the lines that broke it."""
 
 from backproof.tape.findings import Finding, Place, Severity
-from backproof.tape.graph import Graph, GraphEdge, GraphNode
-from backproof.tape.layout import Cell, Layout, layered
+from backproof.tape.graph import Graph
+from backproof.tape.parts import GraphEdge, GraphNode
 from backproof.tape.records import Observation, ProgramRun
+from backproof.tape.rendering.geometry import Arrangement, Route, Spacing, arrange
 from backproof.tape.rules import CODES
 from backproof.tape.runs import run_program_a, run_program_b, run_programs
 from backproof.tape.session import Session, explain
 
 __all__ = [
     "CODES",
-    "Cell",
+    "Arrangement",
     "Finding",
     "Graph",
     "GraphEdge",
     "GraphNode",
-    "Layout",
     "Observation",
     "Place",
     "ProgramRun",
+    "Route",
     "Session",
     "Severity",
+    "Spacing",
+    "arrange",
     "explain",
-    "layered",
     "run_program_a",
     "run_program_b",
     "run_programs",

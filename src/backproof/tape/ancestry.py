@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from backproof.tape.graph import Graph, GraphEdge, GraphNode
+from backproof.tape.graph import Graph
+from backproof.tape.parts import GraphEdge, GraphNode
 from backproof.tape.recording.calls import Snapshot, ancestors, sources_of
 
 

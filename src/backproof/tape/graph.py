@@ -1,78 +1,31 @@
-"""The computation that produced a tensor, as a record."""
+"""The computation that produced tensors, as a record that can be drawn."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
+from rich.console import RenderableType
+
+from backproof._core.errors import InputError
 from backproof._core.results import Result
-from backproof.tape.recording.looks import number_text, shape_text
+from backproof.tape.parts import GraphEdge, GraphNode
+from backproof.tape.rendering.dot import graphviz_svg, to_dot
+from backproof.tape.rendering.drawing import Drawing, repeated
+from backproof.tape.rendering.folding import folded
+from backproof.tape.rendering.html import to_html
+from backproof.tape.rendering.mermaid import to_mermaid
+from backproof.tape.rendering.svg import to_svg
+from backproof.tape.rendering.tree import rich_tree, tree_text
 
-
-@dataclass(frozen=True, kw_only=True)
-class GraphNode(Result):
-    """One tensor as it was when the program computed it.
-
-    A tensor that is written in place becomes a new node; the old node keeps its old value.
-    """
-
-    id: int
-    """Number of the node in its graph; a node's sources have smaller numbers."""
-    name: str | None
-    """Variable that held the tensor in the user's code; None for an unnamed intermediate."""
-    expression: str | None
-    """Source text of the expression that computed it; None where unknown."""
-    kind: str
-    """``leaf`` (requires a gradient, computed from nothing), ``result`` (requires a gradient
-    because something it was computed from does) or ``constant`` (requires none)."""
-    operation: str | None
-    """Torch function that made it; None if it existed before the recording."""
-    module: str
-    """Path of the module that was running, such as ``model.layers.3``; empty outside modules."""
-    shape: tuple[int, ...]
-    """Shape; empty for a scalar."""
-    dtype: str
-    """Data type without the ``torch.`` prefix."""
-    value: float | str | None
-    """A scalar's value, otherwise a short summary; None where values were not looked at."""
-    leaf: bool
-    """PyTorch's ``is_leaf``, which is also true of tensors that require no gradient."""
-    requires_grad: bool
-    """Whether autograd follows it."""
-    grad_fn: str | None
-    """Name of the autograd node that computes its backward step."""
-    version: int | None
-    """How often its memory had been written in place; None where PyTorch does not count."""
-    gradient: float | str | None
-    """Gradient that the last backward pass brought to it, in the form of `value`; None if none."""
-    file: str | None
-    """Name of the source file of the call that made it."""
-    line: int | None
-    """Line of that call."""
-    code: str | None
-    """Text of that line."""
-    saves_itself: tuple[str, ...]
-    """Names under which its autograd node saved the tensor itself, such as ``result``."""
-
-    @property
-    def label(self) -> str:
-        """The name, else the expression, else the operation."""
-        return self.name or self.expression or self.operation or "tensor"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GraphEdge(Result):
-    """One tensor was an operand of the call that made another."""
-
-    source: int
-    """Id of the operand."""
-    target: int
-    """Id of the result."""
-    saved: tuple[str, ...]
-    """Names under which the result's autograd node saved the operand, such as ``self``."""
+_MOST_BOXES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graph(Result):
-    """Everything that one tensor, or a few, were computed from."""
+    """Everything that one tensor, or a few, were computed from.
+
+    In a terminal it prints as a tree, in a notebook it is a picture. In every picture, a graph of
+    more than 100 tensors is folded by module, by repeated block and by source line.
+    """
 
     title: str
     """What was computed, for a heading."""
@@ -100,35 +53,53 @@ class Graph(Result):
         ids = {edge.source for edge in self.edges if edge.target == node.id}
         return tuple(other for other in self.nodes if other.id in ids)
 
-    def __str__(self) -> str:
-        targets = {edge.source for edge in self.edges}
-        shown: set[int] = set()
-        lines = [self.title] if self.title else []
-        for node in self.nodes:
-            if node.id not in targets:
-                lines += self._tree(node, "", "", shown)
-        return "\n".join(lines)
+    def to_dot(self) -> str:
+        """Return the graph in the language of Graphviz."""
+        return to_dot(self._drawing())
 
-    def _tree(self, node: GraphNode, first: str, rest: str, shown: set[int]) -> Iterator[str]:
-        if node.id in shown:
-            yield f"{first}{node.label} (shown above)"
-            return
-        shown.add(node.id)
-        yield first + _line(node)
-        sources = self.sources(node)
-        for source in sources:
-            last = source is sources[-1]
-            yield from self._tree(
-                source, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "), shown
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart."""
+        return to_mermaid(self._drawing())
+
+    def to_svg(self, engine: Literal["auto", "graphviz", "builtin"] = "auto") -> str:
+        """Return the graph as an SVG picture.
+
+        Parameters
+        ----------
+        engine
+            ``graphviz`` draws with the program `dot`, ``builtin`` needs nothing; ``auto`` takes
+            Graphviz where it is installed.
+
+        Raises
+        ------
+        InputError
+            If the engine is unknown, or Graphviz was asked for and cannot be used.
+        """
+        if engine not in ("auto", "graphviz", "builtin"):
+            raise InputError(f"engine must be auto, graphviz or builtin, got {engine!r}")
+        drawing = repeated(self._drawing())
+        svg = None if engine == "builtin" else graphviz_svg(drawing)
+        if svg is None and engine == "graphviz":
+            raise InputError(
+                "engine graphviz needs Graphviz's program `dot`, which is not installed or failed; "
+                "engine builtin needs nothing"
             )
+        return svg or to_svg(drawing)
 
+    def to_html(self) -> str:
+        """Return a self-contained page with the source beside the picture."""
+        return to_html(repeated(self._drawing()), self.nodes)
 
-def _line(node: GraphNode) -> str:
-    value = "" if node.value is None else f" = {number_text(node.value)}"
-    parts = [f"{node.label}{value}", node.dtype]
-    if node.shape:
-        parts.append(shape_text(node.shape))
-    parts.append(node.grad_fn or node.kind)
-    if node.gradient is not None:
-        parts.append(f"gradient {number_text(node.gradient)}")
-    return "  ".join(parts)
+    def __str__(self) -> str:
+        return tree_text(self._drawing())
+
+    def __rich__(self) -> RenderableType:
+        return rich_tree(self._drawing())
+
+    def _repr_html_(self) -> str:
+        return to_svg(repeated(self._drawing()))
+
+    def _drawing(self) -> Drawing:
+        if not self.nodes:
+            raise InputError("a graph to draw must have at least one node, got an empty one")
+        return folded(self.title, self.nodes, self.edges, _MOST_BOXES)

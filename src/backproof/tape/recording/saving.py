@@ -45,9 +45,10 @@ def _pattern(new: Sequence[Node], made: Snapshot) -> _Pattern:
                 if memory == made.memory and name == "result":
                     found.append((_RESULT, name))
                     continue
-                found += [
-                    (index, name)
-                    for index, source in enumerate(made.sources)
-                    if source.memory == memory and source.shape == shape
-                ][:1]
+                sharing = [
+                    index for index, source in enumerate(made.sources) if source.memory == memory
+                ]
+                # A matrix may be saved as its transpose.
+                sharing.sort(key=lambda index: made.sources[index].shape != shape)
+                found += [(index, name) for index in sharing[:1]]
     return tuple(dict.fromkeys(found))

@@ -5,6 +5,7 @@ by barycentres, then places on a grid. Nothing is random, so a graph is always d
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -177,9 +178,14 @@ def _spread(wishes: list[float]) -> list[float]:
     """Return increasing whole positions near `wishes`: averages of a push right and a push left."""
     right: list[int] = []
     for wish in wishes:
-        right.append(max(round(wish), right[-1] + 1) if right else round(wish))
+        right.append(max(_nearest(wish), right[-1] + 1) if right else _nearest(wish))
     left: list[int] = []
     for wish in reversed(wishes):
-        left.append(min(round(wish), left[-1] - 1) if left else round(wish))
+        left.append(min(_nearest(wish), left[-1] - 1) if left else _nearest(wish))
     # Both pushes grow by at least 1 a step, so the floor of their mean does too.
     return [float((a + b) // 2) for a, b in zip(right, reversed(left), strict=True)]
+
+
+def _nearest(wish: float) -> int:
+    # A box between two others goes under the left one, every time: a long chain stays straight.
+    return math.ceil(wish - 0.5)
