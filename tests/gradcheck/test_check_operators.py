@@ -74,3 +74,19 @@ def test_few_are_unresolved() -> None:
             counts.update(report.verdict for _, report in reports(number))
     assert counts[Verdict.UNRESOLVED] <= 0.01 * counts.total()
     assert counts[Verdict.AGREE] > 50
+
+
+@pytest.mark.parametrize(
+    ("operator", "number"),
+    [("tan", 0), ("round_decimals_3", 0), ("cdist", 82), ("cdist", 84)],
+    ids=lambda value: str(value),
+)
+def test_structure_that_float32_hardly_resolves_is_no_alarm(operator: str, number: int) -> None:
+    """A pole, stairs, and a singular second derivative, each narrower than most steps."""
+    (op,) = [op for op in operators() if op.formatted_name == operator]
+    (case,) = [
+        case
+        for case in cases(op, seed=0, dtype=torch.float32, most=None)
+        if case.name == f"{operator}[{number}]"
+    ]
+    assert case.native().check(0, localize=False).verdict is not Verdict.DISAGREE

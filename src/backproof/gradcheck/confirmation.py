@@ -1,6 +1,7 @@
 """A discrepancy looked at closely: believed only if nothing but a wrong claim explains it."""
 
 from dataclasses import dataclass, replace
+from math import hypot
 
 from backproof.gradcheck import kinks
 from backproof.gradcheck.extrapolation import RATIO, Ladder
@@ -34,6 +35,11 @@ _UNLIKE_ENTRIES = (
     "steps of one size go beyond kinks or poles near the small entries: the entries are of very "
     "unlike size"
 )
+_ENOUGH = 3
+"""Finer steps that have to be there to contradict a discrepancy together."""
+_CONTRADICTS = 12.0
+"""Mean square of their deviations, in standard errors, beyond which they do."""
+_FAR = 1e3  # so that squares stay finite
 _ROUGHLY = 0.5
 """A slope known to half of it tells one scale of a function from another."""
 _ROUNDED_ZERO = "slope and claimed gradient are zero but for the rounding of the backward pass"
@@ -99,7 +105,7 @@ def _explained(
     steps = _confirming(reading, finer, c)
     if not steps:
         return replace(unresolved, reason=_UNCONFIRMED)
-    if _changes(reading.ladder, steps, delta):
+    if _changes(reading.ladder, steps, delta) or _drifts(reading, finer):
         return replace(unresolved, reason=_CHANGES)
     if kinks.is_staircase(reading.line, reading.ladder, delta):
         return replace(unresolved, reason=_STAIRCASE)
@@ -183,6 +189,26 @@ def _changes(ladder: Ladder, steps: list[tuple[float, float]], delta: float) -> 
     return any(
         abs(difference - delta) > abs(delta) / 2 + truncation * h**2 for h, difference in steps
     )
+
+
+def _drifts(reading: Reading, finer: Ladder) -> bool:
+    """Say whether the slopes at all finer steps together contradict the discrepancy.
+
+    Each alone may be too noisy for that, as in low precision beside a singular second derivative.
+    """
+    ladder, estimate = reading.ladder, reading.estimate
+    delta, near = estimate.delta, estimate.step
+    bend = 1.5 * abs(ladder.differences[ladder.steps.index(near)] - delta)
+    squares = []
+    for one in (ladder, finer):
+        for h, difference in zip(one.steps, one.differences, strict=True):
+            noise = ladder.noise_of(h)
+            if h < near and noise < abs(delta) / 2:
+                allowed = abs(delta) / 10 + bend * (h / near) ** 2
+                beyond = max(0.0, abs(difference - delta) - allowed)
+                error = hypot(noise, estimate.sigma)
+                squares.append(min(beyond / (error or beyond or 1.0), _FAR) ** 2)
+    return len(squares) >= _ENOUGH and sum(squares) > _CONTRADICTS * len(squares)
 
 
 def _finer(ladder: Ladder, c: float, delta: float) -> Ladder:

@@ -10,7 +10,7 @@ from backproof.gradcheck.line import Line
 
 _SPLITS = 3
 """Halves that are tried: entries that are tied may all come to lie on one side."""
-_VISIBLE = 30.0
+_VISIBLE = 10.0
 """A change so many times the rounding of the values could not have been overlooked."""
 _REPRESENTED = 16.0
 """Steps of so many units of roundoff move the coordinates."""

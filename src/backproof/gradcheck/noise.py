@@ -68,7 +68,7 @@ def measure_noise(line: Line, own: int) -> Noise:
     centred = _settle(_Grids(line, _CENTRED), own, first, finest)
     if centred.settled and (centred.level[own] <= _NEAR_FLOOR * line.floor()[own]):
         return centred
-    # A kink or a jump at the point itself does not show on one side of it.
+    # A kink, a jump or a pole at the point itself does not show on one side of it.
     aside = _settle(_Grids(line, _ASIDE), own, first, finest)
     lower = aside.level[own] < centred.level[own] / 10
     return aside if aside.settled and (lower or not centred.settled) else centred
@@ -193,18 +193,21 @@ def _structure_below(
     grids: _Grids, own: int, spacing: float, level: float, finest: float
 ) -> float | None:
     """Return a spacing at which what looked like noise is gone."""
-    while spacing >= finest:
+    while True:
+        spacing = max(spacing, finest)  # in low precision the finest is not far
         grid = grids.at(spacing)
         if grid.finite and not grid.repeats and grid.level[own] < level / 10:
             return spacing
+        if spacing <= finest:
+            return None
         spacing /= 81
-    return None
 
 
 def _unsettled(grids: _Grids, spacing: float) -> Noise:
-    usable = [s for s, grid in grids.seen.items() if grid.finite and not grid.stairs]
+    finite = [s for s, grid in grids.seen.items() if grid.finite]
+    usable = [s for s in finite if not grids.seen[s].stairs] or finite
     # The finest: where the level still falls, coarser grids show structure, not noise.
-    usable = usable or [s for s, grid in grids.seen.items() if grid.finite]
+    usable = [s for s in usable if s <= spacing] or usable
     levels = [grids.seen[s].level for s in sorted(usable)[:_GRIDS]]
     if not levels:
         count = len(grids.line.claim.cotangents)

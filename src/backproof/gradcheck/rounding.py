@@ -10,6 +10,8 @@ from backproof.gradcheck.verdict import threshold
 
 _TINY = 100.0
 """Discrepancies below so many square roots of the roundoff, of the slope, are tiny."""
+_COARSE = 1e-10
+"""Roundoff above this is that of float32 and below."""
 _NEIGHBOURS = 8
 """Points at which the backward pass is repeated."""
 
@@ -28,10 +30,13 @@ def backward_rounding(measurer: Measurer, reading: Reading) -> float:
     rng = seeds.generator(measurer.seed, "gradcheck.rounding")
     unit = problem.roundoff
     reach = torch.minimum(64 * unit, unit**0.75)  # in half precision 64 units are a quarter
+    # One factor for all entries leaves ties as they are, but cancellations too: where roundoff is
+    # coarse, as much as those make may be taken for a mistake.
+    apart = problem.x.shape if tiny and reading.line.unit_roundoff > _COARSE else ()
     slopes, factors = [], []
     for _ in range(_NEIGHBOURS):
-        # One factor for all entries, which leaves ties as they are.
-        near = problem.moved_to(problem.x * (1 + reach * rng.uniform(-1, 1)))
+        shift = torch.as_tensor(rng.uniform(-1, 1, apart), device=problem.x.device)
+        near = problem.moved_to(problem.x * (1 + reach * shift))
         factor = rng.uniform(0.5, 2) if tiny else 1.0
         pulled = near.linearised().pull(cotangent * factor)
         slopes.append(float(pulled.gradient @ reading.line.direction) / factor)
