@@ -11,6 +11,7 @@ Nothing heavy is imported before that, so a command that needs no tensors starts
 
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -22,6 +23,11 @@ def __getattr__(name: str) -> ModuleType:
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add the cell magic ``%%explain`` to a notebook: ``%load_ext backproof``."""
+    import_module(f"{__name__}.tape.notebook").load(shell)
 
 
 def __dir__() -> list[str]:

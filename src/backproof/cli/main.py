@@ -15,6 +15,7 @@ import click
 from backproof import __version__
 from backproof._core.errors import BackproofError
 from backproof.cli.check import check
+from backproof.cli.explain import explain
 from backproof.cli.lab import lab
 from backproof.cli.report import report
 
@@ -32,6 +33,7 @@ def commands(debug: bool) -> None:
 
 
 commands.add_command(check)
+commands.add_command(explain)
 commands.add_command(lab)
 commands.add_command(report)
 

@@ -81,6 +81,10 @@ class Session:
             )
         return tuple(limits)
 
+    def crashed(self, error: BaseException) -> None:
+        """Explain an exception that ended the recorded code and was caught outside of it."""
+        self._recorder.crashed(error)
+
     def __str__(self) -> str:
         lines = [str(finding) for finding in self.findings] or ["nothing found"]
         return "\n\n".join([*lines, *(f"note: {limit}" for limit in self.limits)])

@@ -86,8 +86,8 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
         self.records.names.settle_all()
-        if isinstance(error, Exception):
-            self._tell("crashed", error)
+        if error is not None:
+            self.crashed(error)
         self._tell("ended")
         DETOURS.leave(self)
         self._steps.remove()
@@ -119,6 +119,11 @@ class Recorder(TorchFunctionMode):
     def limit(self, text: str) -> None:
         """Note something that is not seen."""
         self.limits[text] = None
+
+    def crashed(self, error: BaseException) -> None:
+        """Hear of the exception that ended the recorded code."""
+        if isinstance(error, Exception):
+            self._tell("crashed", error)
 
     def compiling(self) -> None:
         """Hear that the program is about to call `torch.compile`."""

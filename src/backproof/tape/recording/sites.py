@@ -103,6 +103,11 @@ def is_user_code(path: str) -> bool:
     return _kind_of(path) == "user"
 
 
+def is_machinery(path: str) -> bool:
+    """Whether a source file is a part of the recorder."""
+    return path.startswith(_HERE)
+
+
 def is_compiled(frame: FrameType) -> bool:
     """Whether `torch.compile` was asked to compile the function of this frame."""
     caller = frame.f_back
