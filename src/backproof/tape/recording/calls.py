@@ -1,10 +1,11 @@
 """What the recorder writes down: calls, the tensors as they were, backward passes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch.autograd.graph import Node
 
+from backproof.tape import _private
 from backproof.tape.recording.looks import Look
 from backproof.tape.recording.sites import Site
 
@@ -114,17 +115,18 @@ class BackwardPass:
     """Whether buffers stay for another pass."""
     accumulates: bool
     """Whether it adds to `.grad`; `autograd.grad` does not."""
-    suspects: list[Node] = field(default_factory=list)
-    """Nodes that a zero or non-finite gradient reached; emptied when the pass is over."""
+    _nodes: list[Node] | None = None
 
     @property
     def nodes(self) -> list[Node]:
-        """The autograd nodes of the roots."""
-        return [root.grad_fn for root in self.roots if root.grad_fn is not None]
+        """Every autograd node that the pass may reach; looked for when first asked."""
+        if self._nodes is None:
+            self._nodes = list(_private.nodes(*(root.grad_fn for root in self.roots)))
+        return self._nodes
 
     def forget(self) -> None:
         """Let go of every tensor and node."""
-        self.roots, self.inputs, self.suspects = [], None, []
+        self.roots, self.inputs, self._nodes = [], None, []
 
 
 def ancestors(*ends: Snapshot, to_leaves: bool = False) -> list[Snapshot]:

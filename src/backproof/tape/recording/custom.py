@@ -1,4 +1,4 @@
-"""Calls that no function mode sees: `autograd.Function.apply`, and what `torch.compile` makes."""
+"""Calls that no function mode sees: `autograd.Function.apply`, `nn.Parameter`, `torch.compile`."""
 
 import threading
 from collections.abc import Callable
@@ -18,6 +18,8 @@ class _Watcher(Protocol):
         kwargs: dict[str, Any],
     ) -> Any: ...
 
+    def made_parameter(self, parameter: torch.Tensor, data: Any) -> None: ...
+
     def compiling(self) -> None: ...
 
 
@@ -30,6 +32,7 @@ class Detours:
         self._count = 0
         self._apply: Any = None
         self._compile: Any = None
+        self._new: Any = None
 
     def enter(self, watcher: _Watcher) -> None:
         """Begin to lead this thread's calls past `watcher`."""
@@ -56,6 +59,7 @@ class Detours:
     def _install(self) -> None:
         original = self._apply = vars(torch.autograd.Function)["apply"]
         compile_ = self._compile = torch.compile
+        new = self._new = vars(torch.nn.Parameter)["__new__"]
         here = self
 
         def apply(cls: type, *args: Any, **kwargs: Any) -> Any:
@@ -69,12 +73,20 @@ class Detours:
                 watcher.compiling()
             return compile_(*args, **kwargs)
 
+        def __new__(cls: type, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+            parameter = new.__get__(None, torch.nn.Parameter)(cls, data, *args, **kwargs)
+            for watcher in here._watchers():
+                watcher.made_parameter(parameter, data)
+            return parameter
+
+        torch.nn.Parameter.__new__ = __new__  # type: ignore[method-assign]
         torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment]
         torch.compile = compile
 
     def _remove(self) -> None:
         torch.autograd.Function.apply = self._apply  # type: ignore[method-assign]
         torch.compile = self._compile
+        torch.nn.Parameter.__new__ = self._new  # type: ignore[method-assign]
 
 
 DETOURS = Detours()

@@ -72,6 +72,19 @@ class Leaves:
         """Return the leaf that a snapshot is one of."""
         return self._by_record.get(snapshot.tensor.id)
 
+    def behind(self, alias: Snapshot | None) -> Leaf | None:
+        """Return the leaf whose memory an alias shares, as `.data` does."""
+        if alias is None or not alias.detached or alias.memory is None:
+            return None
+        return next(
+            (
+                leaf
+                for leaf in self._known.values()
+                if leaf.snapshot is not None and leaf.snapshot.memory == alias.memory
+            ),
+            None,
+        )
+
     def fill(self, run: Call) -> None:
         """Note which leaves have a gradient after a backward pass."""
         for leaf in self._known.values():

@@ -34,6 +34,8 @@ class Watch:
     """The tensors that it computes the gradient from, by their number."""
     targets: "tuple[Watch | None, ...]" = ()
     """The nodes that it passes gradients on to."""
+    freed_by: Call | None = None
+    """The first backward pass that freed what it had saved."""
     passed: int = -1
     """Number of the last backward pass that reached it."""
     state: str = ""

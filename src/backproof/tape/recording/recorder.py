@@ -62,6 +62,7 @@ class Recorder(TorchFunctionMode):
         """How many backward passes there were."""
         self._calls = 0
         self._custom = 0
+        self._inside: list[Snapshot] = []
         self._scopes: dict[int, CodeType] = {}
         self._modules = Modules(self._meet_module)
         self._steps = StepHooks(self._step_begun, self._step_done)
@@ -141,11 +142,35 @@ class Recorder(TorchFunctionMode):
         frame = user_frame(sys._getframe(1))  # noqa: SLF001
         if self._passes_over(frame):
             return apply(*args, **kwargs)
+        if not self._custom:
+            self._inside = []
         self._custom += 1
         try:
-            return self._record(apply, f"{function.__name__}.apply", Kind.CALL, args, kwargs, frame)
+            name = f"{function.__name__}.apply"
+            result = self._record(apply, name, Kind.CALL, args, kwargs, frame)
         finally:
             self._custom -= 1
+        for tensor in tensors_in((result,), {}):
+            made = self.records.find(tensor)
+            if made is not None and not made.requires_grad:
+                # Leaves that it used without being given them, as reentrant checkpointing does.
+                made.sources = (*made.sources, *dict.fromkeys(self._inside))
+        return result
+
+    def made_parameter(self, parameter: torch.Tensor, data: Any) -> None:
+        """Record a new `nn.Parameter`, which takes what it is made of off the tape."""
+        maker = sys._getframe(2)  # noqa: SLF001
+        frame = user_frame(maker)
+        if self._passes_over(frame):
+            return
+        with self._guarded():
+            sources = [self.records.see(data, frame)] if isinstance(data, torch.Tensor) else []
+            if maker.f_code.co_name == "__deepcopy__":
+                sources = []  # a copy of a module is trained for itself
+            call = self._call("Parameter", frame)
+            made = self.records.add(parameter, call, sources)
+            if frame is not None and call.site is not None:
+                self.records.names.expect(frame, call.site, parameter, made)
 
     # A call.
 
@@ -211,6 +236,8 @@ class Recorder(TorchFunctionMode):
         mine = {id(tensor) for tensor in operands}
         fresh = [tensor for tensor in distinct(results) if id(tensor) not in mine]
         sources = [snapshot for snapshot, _ in before]
+        if self._custom:
+            self._inside += [one for one in sources if one.leaf and one.requires_grad]
         if fresh or written:
             call = self._call(name, frame)
             made = self._made(call, operands, sources, written, fresh)
@@ -237,12 +264,12 @@ class Recorder(TorchFunctionMode):
         fresh: list[torch.Tensor],
     ) -> list[Snapshot]:
         records = self.records
+        versions = {id(tensor): version for tensor, version in written}
         for tensor, snapshot in zip(operands, sources, strict=True):
-            if snapshot.requires_grad and snapshot.leaf:
+            if snapshot.requires_grad and snapshot.leaf and id(tensor) not in versions:
                 leaf = records.leaves.find(tensor)
                 if leaf is not None and leaf.used is None:
                     leaf.used = call
-        versions = {id(tensor): version for tensor, version in written}
         made = [
             records.write(call, tensor, versions[id(tensor)], sources)
             for tensor in distinct([tensor for tensor, _ in written])
@@ -310,10 +337,12 @@ class Recorder(TorchFunctionMode):
             result = func(*args, **kwargs)
         except Exception as error:
             self._tell("backward_failed", run, error)
+            run.forget()
             raise
         if run.accumulates:
             self.records.leaves.fill(run.call)
         self._tell("after_backward", run)
+        run.forget()
         if name == "grad" and before is not None:
             with self._guarded():
                 self._after(name, Kind.CALL, frame, operands, before, result)

@@ -124,8 +124,9 @@ class Records:
         """Make a record of a tensor that a call wrote; `before` is its version before that."""
         old = self.find(tensor)
         made = self.add(tensor, call, sources)
-        on_tape = tensor.requires_grad and (call.grad_enabled or call.custom)
-        counted = made.version != before and not made.detached
+        in_place = made.version != before  # not so where `.data` was replaced
+        on_tape = in_place and tensor.requires_grad and (call.grad_enabled or call.custom)
+        counted = in_place and not made.detached
         write = Write(
             call, made.memory, before, made.version, made.id, made, on_tape=on_tape, counted=counted
         )
@@ -145,11 +146,14 @@ class Records:
         )  # fmt: skip
 
     def name_at(self, memory: int | None) -> str | None:
-        """Return the name of the last tensor with that memory; None if it has none."""
-        for snapshot in reversed([one for step in (*self._steps, self._step) for one in step]):
-            if memory is not None and snapshot.memory == memory and snapshot.name is not None:
-                return snapshot.name
-        return None
+        """Return the name of the first living tensor with that memory; None if it has none."""
+        living = [snapshot for tensor, snapshot in self._known.values() if tensor() is not None]
+        names = [
+            (one.tensor.id, one.name)
+            for one in living
+            if one.memory == memory is not None and one.name is not None
+        ]
+        return min(names)[1] if names else None
 
     def fold(self) -> None:
         """End a step; let go of what older steps were computed from."""
@@ -169,8 +173,8 @@ class Records:
 
     def _wrote(self, write: Write, tensor: torch.Tensor) -> None:
         self.writes.add(write)
-        leaf = self.leaves.find(tensor)
-        if leaf is not None:
+        leaf = self.leaves.find(tensor) or self.leaves.behind(write.made)
+        if leaf is not None and leaf.filled is not None:
             leaf.stepped = True
 
     def _changed(self, tensor: torch.Tensor, old: Snapshot, writes: list[Write]) -> Snapshot:

@@ -26,7 +26,7 @@ class Step:
     parameters: list[torch.Tensor]
     """Every parameter that the optimizer was given."""
     gradients: list[torch.Tensor | None]
-    """Their gradients when the step began."""
+    """Their gradients when the step began, else when it ended."""
     versions: list[int | None]
     """Their versions when the step began."""
 
@@ -63,7 +63,11 @@ class StepHooks:
 
     def _after(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG002
         if self._running and self._running[-1].optimizer == id(optimizer):
-            self._done(self._running.pop())
+            step = self._running.pop()
+            for index, tensor in enumerate(step.parameters):
+                if step.gradients[index] is None:  # a closure may have computed it meanwhile
+                    step.gradients[index] = tensor.grad
+            self._done(step)
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:

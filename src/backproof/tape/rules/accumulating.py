@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,8 +23,8 @@ class _Used:
     version: int | None
     label: str
     step: Call
-    added: Call | None = None
-    """The backward pass that added to it."""
+    added: list[Call] = field(default_factory=list)
+    """The backward passes that added to it since."""
 
 
 class AccumulatedGrad(Rule):
@@ -44,7 +44,7 @@ class AccumulatedGrad(Rule):
             if gradient is None:
                 continue
             used = self._find(tensor)
-            if used is not None and used.added is not None and used.gradient() is gradient:
+            if used is not None and used.added and used.gradient() is gradient:
                 mixed.append(used)
             self._use(tensor, gradient, step.call)
         if mixed:
@@ -53,16 +53,16 @@ class AccumulatedGrad(Rule):
     def called(self, call: Call, operands: Sequence[Snapshot], results: Sequence[Snapshot]) -> None:
         """Recognise a step by hand: a leaf that is changed in place by its own gradient."""
         for made in results:
-            if not (made.leaf and made.requires_grad and made.first is not None):
-                continue
-            leaf = self.records.leaves.of(made)
+            own = made.leaf and made.requires_grad and made.first is not None
+            leaves = self.records.leaves
+            leaf = leaves.of(made) if own else leaves.behind(made)
             if leaf is None or (tensor := leaf.tensor()) is None or tensor.grad is None:
                 continue
             record = self.records.find(tensor.grad)
             if record is None or not any(one is record for one in ancestors(*operands)):
                 continue
             used = self._find(tensor)
-            if used is not None and used.added is not None:
+            if used is not None and used.added:
                 self._tell([used], call)
             self._use(tensor, tensor.grad, call)
 
@@ -83,11 +83,12 @@ class AccumulatedGrad(Rule):
         for used in self._used.values():
             gradient = used.gradient()
             if gradient is not None and _private.version(gradient) != used.version:
-                used.added, used.version = run.call, _private.version(gradient)
+                used.added.append(run.call)
+                used.version = _private.version(gradient)
 
     def ended(self) -> None:
         """Tell of what no later step came to use, unless gradients were cleared at other times."""
-        left = [used for used in self._used.values() if used.added is not None]
+        left = [used for used in self._used.values() if used.added]
         if left and not self._cleared:
             self._tell(left, None)
 
@@ -111,7 +112,7 @@ class AccumulatedGrad(Rule):
             Severity.WARNING if later is None else Severity.ERROR,
             f"backward added to the gradient of {listed(f'`{one.label}`' for one in mixed)} that "
             f"a step had already used{then}.",
-            at("first step", first.step) + at("added", first.added) + at("next step", later),
+            at("first step", first.step) + at("added", *first.added) + at("next step", later),
             "Clear the gradients in every step, before its backward pass: "
             "`optimizer.zero_grad()`, or `w.grad = None`.",
         )

@@ -59,10 +59,13 @@ class CutGraph(Rule):
         waiting = [leaf for leaf in self.records.leaves if leaf.reached is None]
         if not waiting:
             return
-        reached = {id(leaf_of(node)) for node in nodes(*run.nodes)}
+        reached = {id(leaf_of(node)) for node in run.nodes} | {id(root) for root in run.roots}
         left = []
         for leaf in waiting:
-            if id(leaf.tensor()) in reached:
+            tensor = leaf.tensor()
+            if tensor is None or not tensor.requires_grad:
+                continue
+            if id(tensor) in reached:
                 leaf.reached = run.call
             elif self._tries.get(leaf, 0) < _TRIES:
                 self._tries[leaf] = self._tries.get(leaf, 0) + 1
@@ -72,6 +75,8 @@ class CutGraph(Rule):
 
     def backward_failed(self, run: BackwardPass, error: Exception) -> None:
         """Explain a pass for which there was nothing to differentiate by."""
+        if "is not implemented" in str(error):
+            self._tell_not_implemented(run, error)
         if run.inputs is None and any(root.requires_grad for root in run.roots):
             return
         if run.inputs is not None:
@@ -85,7 +90,7 @@ class CutGraph(Rule):
 
     def ended(self) -> None:
         """Tell of the leaves that no pass reached."""
-        lost = [leaf for leaf in self._cuts if leaf.reached is None and leaf not in self._told]
+        lost = [leaf for leaf in self._cuts if leaf not in self._told and _is_lost(leaf)]
         some_reached = any(leaf.reached is not None for leaf in self.records.leaves)
         groups: dict[Severity, list[Leaf]] = {}
         for leaf in lost:
@@ -160,12 +165,31 @@ class CutGraph(Rule):
         sites += at("backward", cuts[0].run)
         self.add(
             severity,
-            f"{labels} require{'s' if few else ''} a gradient and got none: "
-            f"{_REASONS[kind].format(why=_joined(cuts), it='it' if few else 'they')}.",
+            f"{labels} should get a gradient and got none: "
+            f"{_REASONS[kind].format(why=_joined(cuts), it='it' if few else 'them')}.",
             sites,
             _FIXES[kind],
             error,
         )
+
+    def _tell_not_implemented(self, run: BackwardPass, error: Exception) -> None:
+        for node in run.nodes:
+            if type(node).__name__ == "NotImplemented":
+                maker = self.records.nodes.maker(node)
+                behind = [leaf_of(one) for one in nodes(node)]
+                leaves = [self.records.leaves.find(one) for one in behind if one is not None]
+                function = "A function" if maker is None else f"`{maker.function}`"
+                self.add(
+                    Severity.ERROR,
+                    f"{function} has no derivative, but lies between the loss and tensors that "
+                    "require a gradient.",
+                    at("made", *(_made(leaf) for leaf in leaves if leaf is not None))
+                    + at("cut", maker)
+                    + at("backward", run.call),
+                    "Use a function that has a derivative, or `.detach()` its operand where no "
+                    "gradient is meant.",
+                    error,
+                )
 
     def _tell_nothing(self, run: BackwardPass, error: Exception) -> None:
         end = run.ends[0] if run.ends else None
@@ -175,7 +199,7 @@ class CutGraph(Rule):
         ]  # fmt: skip
         names = listed(f"`{one.name}`" for one in constants)
         of = f" ({names})" if names else ""
-        made: Sites = at("made", *(one.call for one in constants[:3]))
+        made: Sites = at("made", *(one.call for one in constants[:8]))
         self.add(
             Severity.ERROR,
             f"Nothing that {named(end, 'the loss')} was computed from{of} requires a gradient.",
@@ -237,6 +261,12 @@ def _why(cut: Snapshot) -> str:
     if not call.grad_enabled:
         return _NO_GRAD.format(function)
     return f"{function} is not differentiable"
+
+
+def _is_lost(leaf: Leaf) -> bool:
+    """Whether no pass reached a leaf that still asks for a gradient."""
+    tensor = leaf.tensor()
+    return leaf.reached is None and (tensor is None or tensor.requires_grad)
 
 
 def _joined(cuts: list[_Cut]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from backproof.tape._private import base_of, nodes, saved_complaint, saved_names, saved_tensors
+from backproof.tape._private import base_of, saved_complaint, saved_names, saved_tensors
 from backproof.tape.findings import Severity, at
 from backproof.tape.recording.calls import BackwardPass, Call, Snapshot, Write, ancestors
 from backproof.tape.recording.writes import memory_of
@@ -19,7 +19,7 @@ class InplaceAfterSave(Rule):
     def backward_failed(self, run: BackwardPass, error: Exception) -> None:
         """Name the line that saved each overwritten tensor and every line that wrote to it."""
         told = set()
-        for node in nodes(*run.nodes):
+        for node in run.nodes:
             for name in saved_names(node):
                 # Freed buffers complain too, but nothing is left to have been overwritten.
                 for tensor in saved_tensors(node, name)[:1]:
@@ -66,7 +66,7 @@ class SilentDataWrite(Rule):
     def _saved_then_written(
         self, run: BackwardPass
     ) -> Iterator[tuple[Call | None, Write, torch.Tensor]]:
-        for node in nodes(*run.nodes):
+        for node in run.nodes:
             saver = self.records.nodes.maker(node)
             for name in saved_names(node):
                 for tensor in saved_tensors(node, name):
@@ -106,10 +106,11 @@ class LeafInplace(Rule):
     def failed(self, call: Call, operands: Sequence[torch.Tensor], error: Exception) -> None:
         """Recognise PyTorch's refusal, and name the leaf."""
         text = str(error)
-        if "leaf Variable" not in text or "in-place" not in text:
-            return
         bases = [base_of(tensor) for tensor in operands]
         leaf = next((one for one in bases if one.is_leaf and one.requires_grad), None)
+        refused = "leaf Variable" in text and "in-place" in text
+        if not refused and (leaf is None or "is a view and is being modified" not in text):
+            return
         record = None if leaf is None else self.records.find(leaf)
         made = None if record is None else record.tensor.call
         line = call.site.code if call.site is not None else "w -= 0.1 * w.grad"

@@ -77,7 +77,7 @@ class IntegerLeaf(Rule):
         )
 
 
-_TEXT = "floating point and complex dtype can require gradients"
+_TEXT = "dtype can require gradients"  # floating point, and in one of two places complex
 
 
 def _raised_at(error: Exception) -> Sites:

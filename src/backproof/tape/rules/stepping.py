@@ -1,9 +1,6 @@
 """Parameters that the optimizer does not step, or steps in vain."""
 
-import weakref
 from typing import Any
-
-import torch
 
 from backproof.tape.findings import Severity, at
 from backproof.tape.recording.calls import Call
@@ -21,9 +18,8 @@ class ParameterNotStepped(Rule):
         super().__init__(*args)
         self._missed: dict[Leaf, Call] = {}
         self._starved: dict[Leaf, Call] = {}
-        self._fed: set[Call] = set()
-        self._given: dict[int, list[weakref.ref[torch.Tensor]]] = {}
         self._idle: dict[int, Call] = {}
+        self._fed: set[int] = set()
 
     def stepped(self, step: Step) -> None:
         """Compare the parameters that got gradients with those that were stepped."""
@@ -33,15 +29,16 @@ class ParameterNotStepped(Rule):
             if gradient is None and tensor.requires_grad and leaf.filled is None:
                 self._starved.setdefault(leaf, step.call)
             leaf.stepped |= gradient is not None
-        if all(gradient is None for gradient in step.gradients):
-            self._idle.setdefault(step.optimizer, step.call)
+        if self._has_gradients(step):
+            self._fed.add(step.optimizer)
         else:
-            self._idle.pop(step.optimizer, None)
+            self._idle.setdefault(step.optimizer, step.call)
         for leaf in self.records.leaves:
-            if leaf.filled is not None and not leaf.stepped:
-                missed = leaf.tensor()
-                if missed is not None and id(missed) not in given:
-                    self._missed.setdefault(leaf, step.call)
+            if leaf.filled is None or leaf.stepped:
+                continue
+            missed = leaf.tensor()
+            if missed is not None and id(missed) not in given:
+                self._missed.setdefault(leaf, step.call)
 
     def ended(self) -> None:
         """Tell of what was missed in every step."""
@@ -51,6 +48,30 @@ class ParameterNotStepped(Rule):
         starved = [leaf for leaf in self._starved if leaf.filled is None]
         if starved:
             self._tell_starved(starved)
+        for optimizer, call in self._idle.items():
+            if optimizer not in self._fed and not starved:
+                self._tell_idle(call)
+
+    def _has_gradients(self, step: Step) -> bool:
+        """Say whether there was anything to step by: gradients that were not cleared to zero."""
+        present = [one for one in step.gradients if one is not None]
+        if not present or not self.records.values or bool(present[0].any()):
+            return bool(present)
+        if any(bool(gradient.any()) for gradient in present[1:]):
+            return True
+        brought = [self.records.leaves.meet(tensor).snapshot for tensor in step.parameters]
+        looks = [one.gradient for one in brought if one is not None and one.gradient is not None]
+        return all(one.zero for one in looks)
+
+    def _tell_idle(self, call: Call) -> None:
+        self.add(
+            Severity.ERROR,
+            f"No parameter had a gradient when `{call.function}` was called: the steps of this "
+            "optimizer change nothing.",
+            at("stepped", call),
+            "Call backward before the step, and clear the gradients before backward, not between "
+            "the two.",
+        )
 
     def _tell_missed(self, leaves: list[Leaf]) -> None:
         self.add(

@@ -1,15 +1,10 @@
 """A second backward pass through a graph whose buffers the first one freed."""
 
-from collections import deque
-from typing import Any
-
-from backproof.tape._private import is_freed, nodes
+from backproof.tape._private import is_freed
 from backproof.tape.findings import Severity, at
-from backproof.tape.recording.calls import BackwardPass, Call, ancestors
+from backproof.tape.recording.calls import BackwardPass
+from backproof.tape.recording.nodes import Watch
 from backproof.tape.rules.rule import Rule
-
-# The records of older passes have let go of what they were computed from.
-_KEPT = 4
 
 
 class BackwardTwice(Rule):
@@ -17,41 +12,39 @@ class BackwardTwice(Rule):
 
     code = "backward-twice"
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._passes: deque[BackwardPass] = deque(maxlen=_KEPT)
-
     def after_backward(self, run: BackwardPass) -> None:
-        """Remember the pass; its tensors and nodes are not kept."""
-        if not run.keeps_graph:
-            self._passes.append(run)
+        """Note which nodes the pass has freed."""
+        if run.keeps_graph:
+            return
+        for node in run.nodes:
+            watch = self.records.nodes.watch(node)
+            if watch is not None and watch.freed_by is None:
+                watch.freed_by = run.call
 
     def backward_failed(self, run: BackwardPass, error: Exception) -> None:
         """Find the part that an earlier pass went through."""
         if "second time" not in str(error):
             return  # a pass that failed for another reason has freed what it had done by then
-        freed = [node for node in nodes(*run.nodes) if is_freed(node)]
-        if not freed:
-            return
-        makers = [(node, self.records.nodes.maker(node)) for node in freed]
-        # Nearest to the loss: what comes before it was freed by the same pass.
-        node, maker = max(makers, key=lambda one: -1 if one[1] is None else one[1].index)
-        first = self._through(maker)
-        where = "" if maker is None else f" (of `{maker.function}`)"
-        by = "an earlier backward pass" if first is None else "the first backward pass"
+        watches = [self.records.nodes.watch(node) for node in run.nodes if is_freed(node)]
+        shared = [one for one in watches if one is not None and one.freed_by is not None]
+        if shared:
+            self._explain(max(shared, key=_made), run, error)
+
+    def _explain(self, node: Watch, run: BackwardPass, error: Exception) -> None:
+        of = "" if node.call is None else f" (of `{node.call.function}`)"
         self.add(
             Severity.ERROR,
-            f"This backward pass reaches {node.name()}{where}, whose saved tensors {by} has "
+            f"This backward pass reaches {node.name}{of}, whose saved tensors an earlier one has "
             "already used and freed: the two passes share it.",
-            at("shared", maker) + at("first backward", first) + at("second backward", run.call),
+            at("shared", node.call)
+            + at("first backward", node.freed_by)
+            + at("second backward", run.call),
             "Add the losses and call backward once, or pass `retain_graph=True` to the first "
             "pass; where a state is carried from step to step, `.detach()` it between them.",
             error,
         )
 
-    def _through(self, maker: Call | None) -> Call | None:
-        """Return the earlier pass whose graph held what a call made."""
-        for run in reversed(self._passes):
-            if maker is not None and any(one.call is maker for one in ancestors(*run.ends)):
-                return run.call
-        return None
+
+def _made(node: Watch) -> int:
+    """Order nodes by their calls: the last is nearest to the loss."""
+    return -1 if node.call is None else node.call.index

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from backproof.tape.findings import Severity, at
+from backproof.tape.findings import Severity, Sites, at
 from backproof.tape.recording.calls import BackwardPass, Call, Snapshot
 from backproof.tape.recording.nodes import Watch
-from backproof.tape.rules.rule import Rule, named
+from backproof.tape.rules.rule import Rule, listed, named
 
 
 class NonFinite(Rule):
@@ -36,10 +36,8 @@ class NonFinite(Rule):
         if any(_trouble(end) for end in run.ends):
             return
         suspects = [watch for watch in self.records.nodes.suspects if watch.state != "zero"]
-        leaves = [watch.leaf.label for watch in suspects if watch.leaf is not None]
-        for watch in suspects if leaves else ():
-            for culprit in _turned(watch):
-                self._tell_backward(culprit, watch, leaves[0], run)
+        for culprit, (to, leaves) in _culprits(suspects, run).items():
+            self._tell_backward(culprit, to, leaves, run)
 
     def ended(self) -> None:
         """Tell of a NaN that no backward pass met."""
@@ -50,30 +48,34 @@ class NonFinite(Rule):
         self._told = True
         chain = _origins(end)
         first = chain[0]
-        function = "" if first.call is None else f"`{first.call.function}` "
-        made = (
-            f"{function}first made {_trouble(first)} out of finite values"
-            if function
-            else f"{named(first, 'a tensor')} held {_trouble(first)} when it came in"
-        )
-        roles = [(f"made {_trouble(one)}", one.call) for one in chain]
-        sites = sum((at(role, call) for role, call in roles), ())
+        if first.call is None or not first.sources:
+            made = f"{named(first, 'a tensor')} held {_trouble(first)} from the start"
+        elif _by_a_bad_gradient(first):
+            return  # told when the gradient came up
+        else:
+            made = f"`{first.call.function}` first made {_trouble(first)} out of finite values"
         self.add(
             Severity.WARNING if run is None else Severity.ERROR,
             f"{what}: {made}.",
-            sites,
+            _made_in(chain) or at("backward", None if run is None else run.call),
             "Keep the argument inside the function's domain: `clamp` it or add a small number "
             "before `log`, `sqrt` or a division; use `logsumexp`, `log1p` or a loss on logits.",
         )
 
-    def _tell_backward(self, node: Watch, to: Watch, leaf: str, run: BackwardPass) -> None:
+    def _tell_backward(self, node: Watch, to: Watch, leaves: list[str], run: BackwardPass) -> None:
         self._told = True
         function = "the backward pass" if node.call is None else f"`{node.call.function}`"
+        of = f"; {listed(leaves)} {'get' if len(leaves) > 1 else 'gets'} it" if leaves else ""
+        bad = [
+            source for made in node.outputs.values() for source in made.sources if _trouble(source)
+        ]
         self.add(
             Severity.ERROR,
-            f"The gradient of {function} ({node.name}) is {to.state} although the gradient that "
-            f"reached it is finite; `{leaf}` gets a gradient that is not finite.",
-            at("made", node.call) + at("backward", run.call),
+            f"The gradient of {function} ({node.name}) is {to.state}, although the one that "
+            f"reached it is finite{of}.",
+            (_made_in(_origins(bad[0])) if bad else ())
+            + at("made", node.call)
+            + at("backward", run.call),
             "Keep the argument away from where the derivative is infinite or undefined; "
             "`torch.where` does not help after the fact, since the unused branch is "
             "differentiated too: choose the argument before the function.",
@@ -86,22 +88,19 @@ class DeadGradient(Rule):
     code = "dead-gradient"
 
     def after_backward(self, run: BackwardPass) -> None:
-        """Find the nodes that let no gradient through."""
-        for watch in self.records.nodes.suspects:
-            if watch.state == "zero":
-                for culprit in _turned(watch):
-                    self._tell(culprit, watch, run)
+        """Find the nodes that let no gradient through to a leaf."""
+        suspects = [watch for watch in self.records.nodes.suspects if watch.state == "zero"]
+        for culprit, (_, leaves) in _culprits(suspects, run).items():
+            self._tell(culprit, leaves, run)
 
-    def _tell(self, node: Watch, to: Watch, run: BackwardPass) -> None:
+    def _tell(self, node: Watch, leaves: list[str], run: BackwardPass) -> None:
         function = node.name if node.call is None else f"`{node.call.function}`"
-        towards = "what comes before it"
-        if to.leaf is not None:
-            towards = f"`{to.leaf.label}`"
-        elif names := [one.name for one in to.outputs.values() if one.name is not None]:
-            towards = f"`{names[0]}`"
+        towards = (
+            f": {listed(leaves)} {'get' if len(leaves) > 1 else 'gets'} none" if leaves else ""
+        )
         self.add(
             Severity.WARNING,
-            f"{function} turned a nonzero gradient into exactly zero on its way to {towards}.",
+            f"{function} turned a nonzero gradient into exactly zero{towards}.",
             at("zero from here", node.call) + at("backward", run.call),
             "Look at the values that come in there: a saturated or dead unit, a kink, a factor "
             "of zero, or a function that is constant between jumps has no slope to learn from.",
@@ -112,14 +111,39 @@ def _trouble(snapshot: Snapshot) -> str:
     return "" if snapshot.look is None else snapshot.look.trouble
 
 
-def _turned(watch: Watch) -> Iterator[Watch]:
-    """Yield the nodes that got a sound gradient and passed an unsound one on to `watch`."""
-    parts = dict(watch.parts) if watch.shared else {}
-    for node in _reaching(watch):
-        part = parts.get(node)
-        sound = node.passed == watch.passed and node.state == "fine"
-        if sound and (part is None or part.zero or not part.finite):
-            yield node
+def _culprits(suspects: list[Watch], run: BackwardPass) -> dict[Watch, tuple[Watch, list[str]]]:
+    """Return the nodes that got a sound gradient and passed an unsound one on.
+
+    With each come the node that it passed it on to, and the leaves that have it in the end. Where
+    no leaf was to get a gradient, every unsound gradient counts.
+    """
+    ends = [watch for watch in suspects if watch.leaf is not None]
+    if not ends and run.inputs is not None:
+        ends = suspects
+    found: dict[Watch, tuple[Watch, list[str]]] = {}
+    for end in ends:
+        label = [] if end.leaf is None else [f"`{end.leaf.label}`"]
+        for culprit, to in _turned(end):
+            leaves = found.setdefault(culprit, (to, []))[1]
+            leaves += [one for one in label if one not in leaves]
+    return found
+
+
+def _turned(end: Watch) -> Iterator[tuple[Watch, Watch]]:
+    """Yield the nodes above `end` that turned a sound gradient into an unsound one."""
+    seen, stack = {end}, [end]
+    while stack:
+        watch = stack.pop()
+        parts = dict(watch.parts) if watch.shared else {}
+        for node in _reaching(watch):
+            if node.passed != watch.passed or node in seen:
+                continue
+            part = parts.get(node)
+            if node.state != "fine":
+                seen.add(node)
+                stack.append(node)
+            elif part is None or part.zero or not part.finite:
+                yield node, watch
 
 
 def _reaching(watch: Watch) -> Iterator[Watch]:
@@ -153,3 +177,13 @@ def _first(snapshot: Snapshot, trouble: str) -> Snapshot:
     while sources := [one for one in snapshot.sources if _trouble(one) == trouble]:
         snapshot = min(sources, key=lambda one: one.id)
     return snapshot
+
+
+def _made_in(chain: list[Snapshot]) -> Sites:
+    return tuple(site for one in chain for site in at(f"made {_trouble(one)}", one.call))
+
+
+def _by_a_bad_gradient(snapshot: Snapshot) -> bool:
+    """Whether a step made a parameter so because its gradient was not finite."""
+    gradients = [one.gradient for one in snapshot.sources if one.tensor is snapshot.tensor]
+    return any(gradient is not None and not gradient.finite for gradient in gradients)
