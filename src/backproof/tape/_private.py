@@ -95,6 +95,22 @@ def leaf_of(node: Node) -> torch.Tensor | None:
     return leaf if isinstance(leaf, torch.Tensor) else None
 
 
+def grad_fn(tensor: torch.Tensor) -> Node | None:
+    """Return the autograd node of a tensor; None where PyTorch refuses to tell.
+
+    It does of a view that was made without gradients and whose base was then put on the tape.
+    """
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None
+
+
+def gradient_of(tensor: torch.Tensor) -> torch.Tensor | None:
+    """Return `.grad`, without PyTorch's warning where it keeps none."""
+    return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+
+
 def base_of(tensor: torch.Tensor) -> torch.Tensor:
     """Return the tensor that `tensor` is a view of; itself where it is none."""
     base = getattr(tensor, "_base", None)

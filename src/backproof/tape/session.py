@@ -161,7 +161,7 @@ class Explain:
 
         @functools.wraps(function)
         def explained(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            with self as session:
+            with Explain(values=self._values) as session:
                 explained.session = session  # type: ignore[attr-defined]
                 return function(*args, **kwargs)
 

@@ -73,9 +73,10 @@ class Snapshot:
 
     def look_at_tape(self, tensor: torch.Tensor) -> None:
         """Note what autograd says about `tensor` now."""
-        self.leaf = tensor.is_leaf
+        node = _private.grad_fn(tensor)
         self.requires_grad = tensor.requires_grad
-        self.grad_fn = tensor.grad_fn.name() if tensor.grad_fn is not None else None
+        self.leaf = node is None
+        self.grad_fn = None if node is None else node.name()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +95,8 @@ class Write:
     """Number of the first snapshot that saw the new value."""
     made: Snapshot | None
     """The record of what was written; None for a parameter that an optimizer changed."""
+    in_place: bool
+    """Whether the memory was changed; otherwise `.data` was replaced by other memory."""
     on_tape: bool
     """Whether autograd recorded the write itself."""
     counted: bool
@@ -121,7 +124,7 @@ class BackwardPass:
     def nodes(self) -> list[Node]:
         """Every autograd node that the pass may reach; looked for when first asked."""
         if self._nodes is None:
-            self._nodes = list(_private.nodes(*(root.grad_fn for root in self.roots)))
+            self._nodes = list(_private.nodes(*map(_private.grad_fn, self.roots)))
         return self._nodes
 
     def forget(self) -> None:

@@ -1,6 +1,7 @@
 """Calls that no function mode sees: `autograd.Function.apply`, `nn.Parameter`, `torch.compile`."""
 
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -71,7 +72,10 @@ class Detours:
         def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001
             for watcher in here._watchers():
                 watcher.compiling()
-            return compile_(*args, **kwargs)
+            with warnings.catch_warnings():
+                # The hooks that it warns of are the recorder's own.
+                warnings.filterwarnings("ignore", "Using `torch.compile.*global hooks")
+                return compile_(*args, **kwargs)
 
         def __new__(cls: type, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
             parameter = new.__get__(None, torch.nn.Parameter)(cls, data, *args, **kwargs)
@@ -92,21 +96,36 @@ class Detours:
 DETOURS = Detours()
 
 
-class Eagerly:
-    """Makes compiled code run eagerly, from when there is a compiler to be told."""
+class _Eagerly:
+    """Makes compiled code run eagerly as long as there is a recorder in any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
         self._stance: Any = None
+
+    def enter(self) -> None:
+        """Ask for it, where there is a compiler to be asked."""
+        with self._lock:
+            self._count += 1
+        self.ask()
 
     def ask(self, *, load: bool = False) -> None:
         """Ask for it, unless that was done; with `load`, although it takes seconds to import."""
-        if self._stance is None and (load or _private.compiler_is_loaded()):
-            self._stance = torch.compiler.set_stance("force_eager")
+        with self._lock:
+            if self._stance is None and (load or _private.compiler_is_loaded()):
+                self._stance = torch.compiler.set_stance("force_eager")
 
-    def end(self) -> None:
-        """Let compiled code be as it was before."""
-        if self._stance is not None:
-            self._stance.__exit__(None, None, None)
+    def leave(self) -> None:
+        """Let compiled code be as it was before the first recorder."""
+        with self._lock:
+            self._count -= 1
+            if self._count == 0 and self._stance is not None:
+                self._stance.__exit__(None, None, None)
+                self._stance = None
+
+
+EAGERLY = _Eagerly()
 
 
 def _past(watcher: _Watcher, cls: type, call: Callable[..., Any]) -> Callable[..., Any]:

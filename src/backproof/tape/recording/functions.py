@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin
 
 # Functions by which values leave for Python or NumPy, and no gradient comes back.
 ESCAPES = frozenset(
@@ -61,10 +62,7 @@ def tensors_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.T
     """Return the tensors in nested arguments, in order."""
     found: list[torch.Tensor] = []
     for value in args:
-        if isinstance(value, torch.Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple | dict):
-            _collect(value, found)
+        _collect(value, found)
     for value in kwargs.values():
         _collect(value, found)
     return found
@@ -106,7 +104,8 @@ _ORDERS: dict[Callable[..., Any], tuple[str, ...]] = {
 
 def _collect(value: Any, found: list[torch.Tensor]) -> None:
     if isinstance(value, torch.Tensor):
-        found.append(value)
+        if not isinstance(value, UninitializedTensorMixin):  # a lazy one has not even a shape
+            found.append(value)
     elif isinstance(value, list | tuple):
         for entry in value:
             _collect(entry, found)

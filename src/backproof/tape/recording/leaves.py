@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from backproof.tape import _private
 from backproof.tape.recording.calls import Call, Snapshot
+from backproof.tape.recording.looks import Look
 
 
 @dataclass(eq=False, slots=True)
@@ -26,8 +28,17 @@ class Leaf:
     """The first backward pass after which it had a `.grad`."""
     read: bool = False
     """Whether the program itself looked at its `.grad`."""
+    brought: Look | None = None
+    """What the last backward pass brought, where values are looked at."""
     stepped: bool = False
     """Whether an optimizer or the program itself has changed its value."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the program holds it in a variable, or in a module that ran."""
+        return self.name is not None or (
+            self.snapshot is not None and self.snapshot.name is not None
+        )
 
     @property
     def label(self) -> str:
@@ -90,7 +101,7 @@ class Leaves:
         for leaf in self._known.values():
             if leaf.filled is None:
                 tensor = leaf.tensor()
-                if tensor is not None and tensor.grad is not None:
+                if tensor is not None and _private.gradient_of(tensor) is not None:
                     leaf.filled = run
 
     def forget_dead(self) -> None:

@@ -193,6 +193,7 @@ class _LeafHook:
         gradient, leaf = gradients[0], self.watch.leaf
         if gradient is None or leaf is None or (found := look(gradient)) is None:
             return
+        leaf.brought = found
         if leaf.snapshot is not None:
             leaf.snapshot.gradient = found
         self.nodes.arrived(self.watch, [found])

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from backproof.tape import _private
 from backproof.tape.recording.calls import BackwardPass, Call, Snapshot
-from backproof.tape.recording.custom import DETOURS, Eagerly
+from backproof.tape.recording.custom import DETOURS, EAGERLY
 from backproof.tape.recording.functions import (
     ESCAPES,
     Kind,
@@ -66,13 +66,12 @@ class Recorder(TorchFunctionMode):
         self._scopes: dict[int, CodeType] = {}
         self._modules = Modules(self._meet_module)
         self._steps = StepHooks(self._step_begun, self._step_done)
-        self._eagerly = Eagerly()
         self._stepping: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         for lack in _private.missing():
             self.limit(f"This PyTorch lacks {lack}.")
-        self._eagerly.ask()
+        EAGERLY.enter()
         self._modules.install()
         self._steps.install()
         DETOURS.enter(self)
@@ -93,7 +92,7 @@ class Recorder(TorchFunctionMode):
         DETOURS.leave(self)
         self._steps.remove()
         self._modules.remove()
-        self._eagerly.end()
+        EAGERLY.leave()
 
     def __torch_function__(
         self,
@@ -128,7 +127,7 @@ class Recorder(TorchFunctionMode):
 
     def compiling(self) -> None:
         """Hear that the program is about to call `torch.compile`."""
-        self._eagerly.ask(load=True)
+        EAGERLY.ask(load=True)
         self.limit(_EAGERLY)
 
     def run_custom(
@@ -161,7 +160,7 @@ class Recorder(TorchFunctionMode):
         """Record a new `nn.Parameter`, which takes what it is made of off the tape."""
         maker = sys._getframe(2)  # noqa: SLF001
         frame = user_frame(maker)
-        if self._passes_over(frame):
+        if self._passes_over(frame) or not tensors_in((parameter,), {}):
             return
         with self._guarded():
             sources = [self.records.see(data, frame)] if isinstance(data, torch.Tensor) else []
@@ -332,6 +331,10 @@ class Recorder(TorchFunctionMode):
         self.ends = ends or self.ends
         self.passes += 1
         self.records.nodes.start_pass()
+        for tensor in inputs or []:
+            leaf = self.records.leaves.find(tensor)
+            if leaf is not None:
+                leaf.read = True  # its gradient was asked for
         self._tell("before_backward", run)
         try:
             result = func(*args, **kwargs)

@@ -124,11 +124,19 @@ class Records:
         """Make a record of a tensor that a call wrote; `before` is its version before that."""
         old = self.find(tensor)
         made = self.add(tensor, call, sources)
-        in_place = made.version != before  # not so where `.data` was replaced
+        in_place = made.version != before
         on_tape = in_place and tensor.requires_grad and (call.grad_enabled or call.custom)
         counted = in_place and not made.detached
         write = Write(
-            call, made.memory, before, made.version, made.id, made, on_tape=on_tape, counted=counted
+            call,
+            made.memory,
+            before,
+            made.version,
+            made.id,
+            made,
+            in_place=in_place,
+            on_tape=on_tape,
+            counted=counted,
         )
         self._wrote(write, tensor)
         if old is not None and old.followed and not on_tape:
@@ -140,7 +148,8 @@ class Records:
         version, memory = _private.version(tensor), memory_of(tensor)
         self._wrote(
             Write(
-                call, memory, before, version, self._count, None, on_tape=False, counted=True
+                call, memory, before, version, self._count, None,
+                in_place=True, on_tape=False, counted=True,
             ),
             tensor,
         )  # fmt: skip
@@ -192,7 +201,7 @@ class Records:
 
     def _join_tape(self, snapshot: Snapshot, tensor: torch.Tensor, call: Call | None) -> None:
         snapshot.look_at_tape(tensor)
-        node = tensor.grad_fn
+        node = _private.grad_fn(tensor)
         if node is not None:
             new = self.nodes.sign(node, call)
             self._sign_leaves(new)

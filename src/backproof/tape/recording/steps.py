@@ -66,7 +66,7 @@ class StepHooks:
             step = self._running.pop()
             for index, tensor in enumerate(step.parameters):
                 if step.gradients[index] is None:  # a closure may have computed it meanwhile
-                    step.gradients[index] = tensor.grad
+                    step.gradients[index] = _private.gradient_of(tensor)
             self._done(step)
 
 
@@ -82,6 +82,6 @@ def step_of(optimizer: torch.optim.Optimizer, call: Call) -> Step:
         call,
         id(optimizer),
         parameters,
-        [tensor.grad for tensor in parameters],
+        [_private.gradient_of(tensor) for tensor in parameters],
         [_private.version(tensor) for tensor in parameters],
     )

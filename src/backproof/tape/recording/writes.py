@@ -28,11 +28,11 @@ class Writes:
         return [write for write in writes if write.call.index > start]
 
     def since(self, memory: int | None, number: int) -> list[Write]:
-        """Return the writes to memory since there were `number` snapshots."""
+        """Return the writes that changed memory since there were `number` snapshots."""
         writes = self._to.get(memory) if memory is not None else None
         if not writes or writes[-1].number <= number:
             return []
-        return [write for write in writes if write.number > number]
+        return [write for write in writes if write.number > number and write.in_place]
 
     def forget_before(self, call_index: int) -> None:
         """Let go of older writes."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from backproof.tape import _private
+from backproof.tape._private import gradient_of
 from backproof.tape.findings import Severity, at
 from backproof.tape.recording.calls import BackwardPass, Call, Snapshot, ancestors
 from backproof.tape.recording.steps import Step
@@ -35,7 +36,7 @@ class AccumulatedGrad(Rule):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._used: dict[int, _Used] = {}
-        self._cleared = False
+        self._clears = False
 
     def stepped(self, step: Step) -> None:
         """Tell of gradients that hold more than this step's; remember all as used."""
@@ -56,15 +57,17 @@ class AccumulatedGrad(Rule):
             own = made.leaf and made.requires_grad and made.first is not None
             leaves = self.records.leaves
             leaf = leaves.of(made) if own else leaves.behind(made)
-            if leaf is None or (tensor := leaf.tensor()) is None or tensor.grad is None:
+            tensor = None if leaf is None else leaf.tensor()
+            gradient = None if tensor is None else gradient_of(tensor)
+            if tensor is None or gradient is None:
                 continue
-            record = self.records.find(tensor.grad)
+            record = self.records.find(gradient)
             if record is None or not any(one is record for one in ancestors(*operands)):
                 continue
             used = self._find(tensor)
             if used is not None and used.added:
                 self._tell([used], call)
-            self._use(tensor, tensor.grad, call)
+            self._use(tensor, gradient, call)
 
     def before_backward(self, run: BackwardPass) -> None:
         """Forget the gradients that were cleared."""
@@ -72,8 +75,9 @@ class AccumulatedGrad(Rule):
             return
         for key, used in list(self._used.items()):
             leaf, gradient = used.leaf(), used.gradient()
-            lost = leaf is None or gradient is None or leaf.grad is not gradient
-            if lost or gradient is None or _is_cleared(gradient, used):
+            kept = leaf is not None and gradient is not None and gradient_of(leaf) is gradient
+            if not kept or gradient is None or _is_cleared(gradient, used):
+                self._clears = True
                 del self._used[key]
 
     def after_backward(self, run: BackwardPass) -> None:
@@ -89,7 +93,7 @@ class AccumulatedGrad(Rule):
     def ended(self) -> None:
         """Tell of what no later step came to use, unless gradients were cleared at other times."""
         left = [used for used in self._used.values() if used.added]
-        if left and not self._cleared:
+        if left and not self._clears:
             self._tell(left, None)
 
     def _find(self, tensor: torch.Tensor) -> _Used | None:

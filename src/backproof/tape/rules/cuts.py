@@ -91,6 +91,7 @@ class CutGraph(Rule):
     def ended(self) -> None:
         """Tell of the leaves that no pass reached."""
         lost = [leaf for leaf in self._cuts if leaf not in self._told and _is_lost(leaf)]
+        lost = [leaf for leaf in lost if leaf.is_named or leaf in self._stepped]
         some_reached = any(leaf.reached is not None for leaf in self.records.leaves)
         groups: dict[Severity, list[Leaf]] = {}
         for leaf in lost:
@@ -266,7 +267,9 @@ def _why(cut: Snapshot) -> str:
 def _is_lost(leaf: Leaf) -> bool:
     """Whether no pass reached a leaf that still asks for a gradient."""
     tensor = leaf.tensor()
-    return leaf.reached is None and (tensor is None or tensor.requires_grad)
+    wanted = tensor is None or tensor.requires_grad
+    # Reentrant checkpointing fills leaves that the graph does not show.
+    return wanted and leaf.reached is None and leaf.filled is None
 
 
 def _joined(cuts: list[_Cut]) -> str:

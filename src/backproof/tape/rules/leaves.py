@@ -30,7 +30,7 @@ class NonLeafGrad(Rule):
 
     def crashed(self, error: Exception) -> None:
         """Recognise an optimizer's refusal."""
-        if "non-leaf Tensor" not in str(error):
+        if "can't optimize a non-leaf Tensor" not in str(error):
             return
         tensor = refused_parameter(error)
         record = None if tensor is None else self.records.find(tensor)

@@ -5,6 +5,7 @@ from typing import Any
 
 from backproof.tape.findings import Severity, Sites, at
 from backproof.tape.recording.calls import BackwardPass, Call, Snapshot
+from backproof.tape.recording.leaves import Leaf
 from backproof.tape.recording.nodes import Watch
 from backproof.tape.rules.rule import Rule, listed, named
 
@@ -62,17 +63,16 @@ class NonFinite(Rule):
             "before `log`, `sqrt` or a division; use `logsumexp`, `log1p` or a loss on logits.",
         )
 
-    def _tell_backward(self, node: Watch, to: Watch, leaves: list[str], run: BackwardPass) -> None:
+    def _tell_backward(self, node: Watch, to: Watch, leaves: list[Leaf], run: BackwardPass) -> None:
         self._told = True
         function = "the backward pass" if node.call is None else f"`{node.call.function}`"
-        of = f"; {listed(leaves)} {'get' if len(leaves) > 1 else 'gets'} it" if leaves else ""
         bad = [
             source for made in node.outputs.values() for source in made.sources if _trouble(source)
         ]
         self.add(
             Severity.ERROR,
             f"The gradient of {function} ({node.name}) is {to.state}, although the one that "
-            f"reached it is finite{of}.",
+            f"reached it is finite{_gets(leaves, 'it')}.",
             (_made_in(_origins(bad[0])) if bad else ())
             + at("made", node.call)
             + at("backward", run.call),
@@ -87,31 +87,51 @@ class DeadGradient(Rule):
 
     code = "dead-gradient"
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._dead: dict[Leaf, tuple[Call | None, str, Call]] = {}
+
     def after_backward(self, run: BackwardPass) -> None:
-        """Find the nodes that let no gradient through to a leaf."""
+        """Find the nodes that let no gradient through."""
         suspects = [watch for watch in self.records.nodes.suspects if watch.state == "zero"]
         for culprit, (_, leaves) in _culprits(suspects, run).items():
-            self._tell(culprit, leaves, run)
+            for leaf in leaves:
+                self._dead[leaf] = culprit.call, culprit.name, run.call
+            if not leaves:
+                self._tell(culprit.call, culprit.name, run.call, [])
 
-    def _tell(self, node: Watch, leaves: list[str], run: BackwardPass) -> None:
-        function = node.name if node.call is None else f"`{node.call.function}`"
-        towards = (
-            f": {listed(leaves)} {'get' if len(leaves) > 1 else 'gets'} none" if leaves else ""
-        )
+    def ended(self) -> None:
+        """Tell of the leaves to which the last pass brought nothing."""
+        groups: dict[tuple[Call | None, str, Call], list[Leaf]] = {}
+        for leaf, found in self._dead.items():
+            if leaf.brought is not None and leaf.brought.zero:
+                groups.setdefault(found, []).append(leaf)
+        for (call, name, run), leaves in groups.items():
+            self._tell(call, name, run, leaves)
+
+    def _tell(self, call: Call | None, name: str, run: Call, leaves: list[Leaf]) -> None:
+        function = name if call is None else f"`{call.function}`"
         self.add(
             Severity.WARNING,
-            f"{function} turned a nonzero gradient into exactly zero{towards}.",
-            at("zero from here", node.call) + at("backward", run.call),
+            f"{function} turned a nonzero gradient into exactly zero{_gets(leaves, 'none')}.",
+            at("zero from here", call) + at("backward", run),
             "Look at the values that come in there: a saturated or dead unit, a kink, a factor "
             "of zero, or a function that is constant between jumps has no slope to learn from.",
         )
+
+
+def _gets(leaves: list[Leaf], what: str) -> str:
+    if not leaves:
+        return ""
+    labels = listed(f"`{leaf.label}`" for leaf in leaves)
+    return f": {labels} {'get' if len(leaves) > 1 else 'gets'} {what}"
 
 
 def _trouble(snapshot: Snapshot) -> str:
     return "" if snapshot.look is None else snapshot.look.trouble
 
 
-def _culprits(suspects: list[Watch], run: BackwardPass) -> dict[Watch, tuple[Watch, list[str]]]:
+def _culprits(suspects: list[Watch], run: BackwardPass) -> dict[Watch, tuple[Watch, list[Leaf]]]:
     """Return the nodes that got a sound gradient and passed an unsound one on.
 
     With each come the node that it passed it on to, and the leaves that have it in the end. Where
@@ -120,12 +140,12 @@ def _culprits(suspects: list[Watch], run: BackwardPass) -> dict[Watch, tuple[Wat
     ends = [watch for watch in suspects if watch.leaf is not None]
     if not ends and run.inputs is not None:
         ends = suspects
-    found: dict[Watch, tuple[Watch, list[str]]] = {}
+    found: dict[Watch, tuple[Watch, list[Leaf]]] = {}
     for end in ends:
-        label = [] if end.leaf is None else [f"`{end.leaf.label}`"]
+        own = [] if end.leaf is None else [end.leaf]
         for culprit, to in _turned(end):
             leaves = found.setdefault(culprit, (to, []))[1]
-            leaves += [one for one in label if one not in leaves]
+            leaves += [one for one in own if one not in leaves]
     return found
 
 
