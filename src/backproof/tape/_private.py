@@ -108,7 +108,10 @@ def grad_fn(tensor: torch.Tensor) -> Node | None:
 
 def gradient_of(tensor: torch.Tensor) -> torch.Tensor | None:
     """Return `.grad`, without PyTorch's warning where it keeps none."""
-    return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+    try:
+        return tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+    except RuntimeError:  # a view as in `grad_fn`
+        return None
 
 
 def base_of(tensor: torch.Tensor) -> torch.Tensor:
@@ -147,7 +150,7 @@ def missing() -> tuple[str, ...]:
     """Return what cannot be known, because this PyTorch lacks an attribute that is used here."""
     node = torch.ones(1, requires_grad=True).exp().grad_fn
     lacks = {
-        "`Tensor._version`: in-place writes are not seen": hasattr(torch.Tensor, "_version"),
+        "`Tensor._version`: in-place writes are not seen": version(torch.ones(1)) is not None,
         "`Node._raw_saved_*`: what was saved for backward is not seen": (
             node is not None and bool(saved_names(node))
         ),

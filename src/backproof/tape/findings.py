@@ -1,6 +1,6 @@
 """What went wrong, and at which lines."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from backproof._core.results import Result
@@ -111,6 +111,10 @@ class Findings:
         )
         self._entries[key] = _Entry(finding)
         return finding
+
+    def copy(self) -> "Findings":
+        """Return findings to which more can be added without changing these."""
+        return Findings({key: replace(entry) for key, entry in self._entries.items()})
 
     def sorted(self) -> tuple[Finding, ...]:
         """Return the findings, the worst first, otherwise in the order in which they were met."""

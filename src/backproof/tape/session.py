@@ -28,12 +28,17 @@ class Session:
     def __init__(self, *, values: bool) -> None:
         self._findings = Findings()
         self._records = Records(values=values)
-        self._recorder = Recorder(self._records, all_rules(self._records, self._findings))
+        self._rules = all_rules(self._records, self._findings)
+        self._recorder = Recorder(self._records, self._rules)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What went wrong, the worst first."""
-        return self._findings.sorted()
+        """What went wrong, the worst first; while code still runs, what is known by now."""
+        found = self._findings
+        if self._recorder.running:
+            found = found.copy()
+            self._conclude(found)
+        return found.sorted()
 
     @property
     def graph(self) -> Graph:
@@ -91,6 +96,13 @@ class Session:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
+
+    def _conclude(self, found: Findings) -> None:
+        """Add what the rules would say if the code ended now."""
+        for rule in self._rules:
+            rule.findings = found
+            rule.ended()
+            rule.findings = self._findings
 
     def _graph(self, ends: tuple[Snapshot, ...], title: str) -> Graph:
         self._records.names.settle_all()

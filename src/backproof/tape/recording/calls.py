@@ -50,6 +50,8 @@ class Snapshot:
     requires_grad: bool = False
     grad_fn: str | None = None
     gradient: Look | None = None
+    unset: bool = False
+    """Whether nothing was written to its memory yet, as after `torch.empty`."""
     detached: bool = False
     """Whether it shares memory with the tape behind the tape's back, as `.data` does."""
     silent: "Write | None" = None

@@ -72,10 +72,7 @@ class Detours:
         def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001
             for watcher in here._watchers():
                 watcher.compiling()
-            with warnings.catch_warnings():
-                # The hooks that it warns of are the recorder's own.
-                warnings.filterwarnings("ignore", "Using `torch.compile.*global hooks")
-                return compile_(*args, **kwargs)
+            return compile_(*args, **kwargs)
 
         def __new__(cls: type, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
             parameter = new.__get__(None, torch.nn.Parameter)(cls, data, *args, **kwargs)
@@ -103,6 +100,7 @@ class _Eagerly:
         self._lock = threading.Lock()
         self._count = 0
         self._stance: Any = None
+        self._filter: Any = None
 
     def enter(self) -> None:
         """Ask for it, where there is a compiler to be asked."""
@@ -115,6 +113,9 @@ class _Eagerly:
         with self._lock:
             if self._stance is None and (load or _private.compiler_is_loaded()):
                 self._stance = torch.compiler.set_stance("force_eager")
+                # The hooks that compiled modules warn of are the recorder's own.
+                warnings.filterwarnings("ignore", "Using `torch.compile.*global hooks", UserWarning)
+                self._filter = warnings.filters[0]
 
     def leave(self) -> None:
         """Let compiled code be as it was before the first recorder."""
@@ -123,6 +124,8 @@ class _Eagerly:
             if self._count == 0 and self._stance is not None:
                 self._stance.__exit__(None, None, None)
                 self._stance = None
+                if self._filter in warnings.filters:
+                    warnings.filters.remove(self._filter)  # type: ignore[attr-defined]
 
 
 EAGERLY = _Eagerly()

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 # Functions by which values leave for Python or NumPy, and no gradient comes back.
 ESCAPES = frozenset(
@@ -104,7 +104,7 @@ _ORDERS: dict[Callable[..., Any], tuple[str, ...]] = {
 
 def _collect(value: Any, found: list[torch.Tensor]) -> None:
     if isinstance(value, torch.Tensor):
-        if not isinstance(value, UninitializedTensorMixin):  # a lazy one has not even a shape
+        if not is_lazy(value):  # a lazy one has not even a shape
             found.append(value)
     elif isinstance(value, list | tuple):
         for entry in value:

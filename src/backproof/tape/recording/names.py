@@ -102,8 +102,8 @@ class Names:
 def variable_of(frame: FrameType, tensor: torch.Tensor) -> str | None:
     """Return a variable of `frame` that holds `tensor`.
 
-    A leaf is also looked for in lists, tuples and dictionaries that variables hold, and in the
-    attributes of `self`: ``params[0]``, ``self.weight``.
+    A leaf is also looked for in lists, tuples, dictionaries and modules that variables hold, and in
+    the attributes of `self`: ``params[0]``, ``layer.weight``, ``self.scale``.
     """
     held = variables(frame)
     for name, value in held.items():
@@ -134,7 +134,9 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"[{index}]", entry) for index, entry in enumerate(value))
     elif type(value) is dict and len(value) <= _MOST_SEARCHED:
         yield from ((f"[{key!r}]", entry) for key, entry in value.items())
-    elif name == "self":
+    elif name == "self" or isinstance(value, torch.nn.Module):
+        if isinstance(value, torch.nn.Module):
+            yield from ((f".{path}", entry) for path, entry in value.named_parameters())
         own = getattr(value, "__dict__", {})
         yield from ((f".{key}", entry) for key, entry in own.items())
 

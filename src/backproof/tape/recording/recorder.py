@@ -58,6 +58,8 @@ class Recorder(TorchFunctionMode):
         """What could not be recorded, in the order in which it was met."""
         self.ends: tuple[Snapshot, ...] = ()
         """What the last backward pass started from."""
+        self.running = False
+        """Whether it is recording."""
         self.passes = 0
         """How many backward passes there were."""
         self._calls = 0
@@ -75,6 +77,7 @@ class Recorder(TorchFunctionMode):
         self._modules.install()
         self._steps.install()
         DETOURS.enter(self)
+        self.running = True
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -89,6 +92,7 @@ class Recorder(TorchFunctionMode):
         if error is not None:
             self.crashed(error)
         self._tell("ended")
+        self.running = False
         DETOURS.leave(self)
         self._steps.remove()
         self._modules.remove()
@@ -265,7 +269,8 @@ class Recorder(TorchFunctionMode):
         records = self.records
         versions = {id(tensor): version for tensor, version in written}
         for tensor, snapshot in zip(operands, sources, strict=True):
-            if snapshot.requires_grad and snapshot.leaf and id(tensor) not in versions:
+            used = call.function != "data" and id(tensor) not in versions
+            if used and snapshot.requires_grad and snapshot.leaf:
                 leaf = records.leaves.find(tensor)
                 if leaf is not None and leaf.used is None:
                     leaf.used = call
@@ -343,7 +348,8 @@ class Recorder(TorchFunctionMode):
             run.forget()
             raise
         if run.accumulates:
-            self.records.leaves.fill(run.call)
+            with self._guarded():
+                self.records.leaves.fill(run.call)
         self._tell("after_backward", run)
         run.forget()
         if name == "grad" and before is not None:
@@ -356,7 +362,8 @@ class Recorder(TorchFunctionMode):
     def _step_begun(self, optimizer: torch.optim.Optimizer) -> Step:
         frame = user_frame(sys._getframe(1))  # noqa: SLF001
         self._stepping = None if frame is None else (id(frame), frame.f_lasti)
-        return step_of(optimizer, self._call(f"{type(optimizer).__name__}.step", frame))
+        with _private.unseen():
+            return step_of(optimizer, self._call(f"{type(optimizer).__name__}.step", frame))
 
     def _step_done(self, step: Step) -> None:
         self._stepping = None

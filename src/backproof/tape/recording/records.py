@@ -20,7 +20,8 @@ from backproof.tape.recording.writes import Writes, memory_of
 # Two steps, for a mistake in one step often shows in the next.
 _KEPT_STEPS = 2
 _MOST_RECORDS = 10_000
-_SWEEP = 1000
+_MOST_IDLE = 500
+_SWEEP = 500
 _UNSET = frozenset(
     {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"}
 )
@@ -50,6 +51,7 @@ class Records:
         self._sweep_at = _SWEEP
         self._saving = Saving()
         self._step: list[Snapshot] = []
+        self._on_tape = False
         self._steps: deque[list[Snapshot]] = deque()
 
     def find(self, tensor: torch.Tensor) -> Snapshot | None:
@@ -81,8 +83,15 @@ class Records:
             self.names.settle_all()
             snapshot.name = snapshot.name or variable_of(frame, tensor)
 
-    def add(self, tensor: torch.Tensor, call: Call | None, sources: Sequence[Snapshot]) -> Snapshot:
-        """Make a record of a tensor as it is now."""
+    def add(
+        self,
+        tensor: torch.Tensor,
+        call: Call | None,
+        sources: Sequence[Snapshot],
+        *,
+        written: bool = False,
+    ) -> Snapshot:
+        """Make a record of a tensor as it is now; `written` if the call changed it in place."""
         old = self.find(tensor)
         snapshot = Snapshot(
             id=self._count,
@@ -91,10 +100,13 @@ class Records:
             sources=tuple(dict.fromkeys(sources)),
             shape=tensor.shape,
             dtype=tensor.dtype,
-            look=look(tensor) if self.values and not _is_unset(call) else None,
+            look=None,
             version=_private.version(tensor),
             memory=memory_of(tensor),
         )
+        snapshot.unset = not written and _is_unset(snapshot)
+        if self.values and not snapshot.unset:
+            snapshot.look = look(tensor)
         if old is not None:
             snapshot.name, snapshot.first = old.name, old.tensor
             snapshot.silent, snapshot.detached = old.silent, old.detached
@@ -108,7 +120,9 @@ class Records:
         self._join_tape(snapshot, tensor, call)
         if snapshot.followed or self.latest is None or not self.latest.followed:
             self.latest = snapshot
-        if len(self._step) >= _MOST_RECORDS:
+        # What is computed without gradients, as in evaluation, no backward pass will end.
+        self._on_tape |= snapshot.followed
+        if len(self._step) >= (_MOST_RECORDS if self._on_tape else _MOST_IDLE):
             self.fold()
         return snapshot
 
@@ -123,8 +137,8 @@ class Records:
     ) -> Snapshot:
         """Make a record of a tensor that a call wrote; `before` is its version before that."""
         old = self.find(tensor)
-        made = self.add(tensor, call, sources)
-        in_place = made.version != before
+        in_place = _private.version(tensor) != before
+        made = self.add(tensor, call, sources, written=in_place)
         on_tape = in_place and tensor.requires_grad and (call.grad_enabled or call.custom)
         counted = in_place and not made.detached
         write = Write(
@@ -154,20 +168,22 @@ class Records:
             tensor,
         )  # fmt: skip
 
-    def name_at(self, memory: int | None) -> str | None:
-        """Return the name of the first living tensor with that memory; None if it has none."""
-        living = [snapshot for tensor, snapshot in self._known.values() if tensor() is not None]
-        names = [
-            (one.tensor.id, one.name)
-            for one in living
-            if one.memory == memory is not None and one.name is not None
+    def name_at(self, memory: int | None, saver: Call | None) -> str | None:
+        """Return the name that memory had when a call saved it; None if it had none."""
+        if memory is None or saver is None:
+            return None
+        records = [one for step in (*self._steps, self._step) for one in step]
+        there = [
+            one
+            for one in records
+            if one.memory == memory and (one.call is None or one.call.index <= saver.index)
         ]
-        return min(names)[1] if names else None
+        return there[-1].tensor.name or there[-1].name if there else None
 
     def fold(self) -> None:
         """End a step; let go of what older steps were computed from."""
         self._steps.append(self._step)
-        self._step = []
+        self._step, self._on_tape = [], False
         while len(self._steps) > _KEPT_STEPS:
             for snapshot in self._steps.popleft():
                 snapshot.sources = ()
@@ -220,6 +236,8 @@ class Records:
             self.nodes.link(node)
 
 
-def _is_unset(call: Call | None) -> bool:
-    """Whether a call gave memory as it was found, which holds anything, NaN included."""
-    return call is not None and call.function in _UNSET
+def _is_unset(made: Snapshot) -> bool:
+    """Whether memory is as it was found, which holds anything, NaN included."""
+    if made.call is not None and made.call.function in _UNSET:
+        return True
+    return any(one.unset and one.memory == made.memory for one in made.sources)

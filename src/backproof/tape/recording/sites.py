@@ -28,7 +28,8 @@ def _folder(path: str | Path) -> str:
     return str(path) + os.sep
 
 
-_HERE = _folder(Path(__file__).parent)
+_HERE = _folder(Path(__file__).parents[1])
+_PROGRAMS = (_HERE + "programs.py", _HERE + "runs.py")  # code that is itself explained
 _TORCH = _folder(Path(torch.__file__).parent)
 _BACKPROOF = _folder(Path(__file__).parents[2])
 _LIBRARIES = tuple(
@@ -104,8 +105,8 @@ def is_user_code(path: str) -> bool:
 
 
 def is_machinery(path: str) -> bool:
-    """Whether a source file is a part of the recorder."""
-    return path.startswith(_HERE)
+    """Whether a source file is a part of the tape itself."""
+    return path.startswith(_HERE) and path not in _PROGRAMS
 
 
 def is_compiled(frame: FrameType) -> bool:
@@ -151,9 +152,10 @@ def raised_at(error: BaseException) -> Site | None:
 
 
 def live_frames() -> dict[int, FrameType]:
-    """Return the frames on the present stack, by id."""
+    """Return the program's frames on the present stack, by id."""
     frames = {}
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    # Own frames would hold themselves by way of this dictionary, and with them the program's.
+    frame = user_frame(sys._getframe(1))  # noqa: SLF001
     while frame is not None:
         frames[id(frame)] = frame
         frame = frame.f_back
@@ -166,7 +168,7 @@ _sites: dict[tuple[int, int], Site] = {}
 
 @functools.lru_cache(maxsize=4096)
 def _kind_of(path: str) -> str:
-    if path.startswith((_HERE, _TORCH)):
+    if path.startswith(_TORCH) or is_machinery(path):
         return "passed over"
     if path.startswith(_BACKPROOF):  # the programs of the lab, wherever the package is installed
         return "user"

@@ -91,13 +91,21 @@ class CutGraph(Rule):
     def ended(self) -> None:
         """Tell of the leaves that no pass reached."""
         lost = [leaf for leaf in self._cuts if leaf not in self._told and _is_lost(leaf)]
-        lost = [leaf for leaf in lost if leaf.is_named or leaf in self._stepped]
+        lost = [leaf for leaf in lost if leaf in self._stepped or self._is_meant(leaf)]
         some_reached = any(leaf.reached is not None for leaf in self.records.leaves)
         groups: dict[Severity, list[Leaf]] = {}
         for leaf in lost:
             groups.setdefault(self._severity(leaf, some_reached), []).append(leaf)
         for severity, leaves in groups.items():
             self._tell_all(leaves, severity, "")
+
+    def _is_meant(self, leaf: Leaf) -> bool:
+        """Whether a leaf that no optimizer steps may have been meant to get a gradient.
+
+        Not so the parameters of a layer that only served as a template for others.
+        """
+        idle = self._cuts[leaf][0].kind in ("unused", "apart") and self._any_step
+        return leaf.is_named and not idle
 
     def _severity(self, leaf: Leaf, some_reached: bool) -> Severity:
         cuts = self._cuts[leaf]
@@ -154,7 +162,8 @@ class CutGraph(Rule):
             groups.setdefault(key, []).append(leaf)
         for group in groups.values():
             self._tell(group, severity, error)
-        self._told.update(leaves)
+        if error:
+            self._told.update(leaves)
 
     def _tell(self, leaves: list[Leaf], severity: Severity, error: Exception | str) -> None:
         cuts = self._cuts[leaves[0]]

@@ -35,7 +35,7 @@ class InplaceAfterSave(Rule):
         writes = self.records.writes.to(memory_of(tensor), after=saver)
         versions = f" (version {writes[0].before} to {writes[-1].after})" if writes else ""
         instead = next((f" instead of `{w.call.site.code}`" for w in writes if w.call.site), "")
-        variable = self.records.name_at(memory_of(tensor))
+        variable = self.records.name_at(memory_of(tensor), saver)
         self.add(
             Severity.ERROR,
             f"{node.name()} saved its `{name}`{f' (`{variable}`)' if variable else ''} for the "
@@ -57,7 +57,7 @@ class SilentDataWrite(Rule):
         """Look for values that the backward pass will take for what they no longer are."""
         if self.records.writes.behind:
             for saver, write, tensor in self._saved_then_written(run):
-                self._saved(saver, write, self.records.name_at(memory_of(tensor)))
+                self._saved(saver, write, self.records.name_at(memory_of(tensor), saver))
         if self.records.silent:
             for snapshot in ancestors(*run.ends):
                 if snapshot.silent is not None and snapshot.followed:

@@ -42,7 +42,8 @@ class ParameterNotStepped(Rule):
 
     def ended(self) -> None:
         """Tell of what was missed in every step."""
-        missed = [leaf for leaf in self._missed if not leaf.stepped and not leaf.read]
+        missed = [leaf for leaf in self._missed if leaf.is_named]
+        missed = [leaf for leaf in missed if not leaf.stepped and not leaf.read]
         if missed:
             self._tell_missed(missed)
         starved = [leaf for leaf in self._starved if leaf.filled is None]
