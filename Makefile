@@ -21,6 +21,7 @@ check: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/lab.py
 	$(BIN)/python benchmarks/gradcheck.py
+	$(BIN)/python benchmarks/tape.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -29,9 +29,15 @@ class Leaf:
     read: bool = False
     """Whether the program itself looked at its `.grad`."""
     brought: Look | None = None
-    """What the last backward pass brought, where values are looked at."""
+    """Its `.grad` after the last backward pass, where values are looked at."""
     stepped: bool = False
     """Whether an optimizer or the program itself has changed its value."""
+
+    def note(self, gradient: Look) -> None:
+        """Note its `.grad` after a backward pass."""
+        self.brought = gradient
+        if self.snapshot is not None:
+            self.snapshot.gradient = gradient
 
     @property
     def is_named(self) -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch.autograd.graph import Node
 
 from backproof.tape import _private
-from backproof.tape.recording.calls import Call, Snapshot
+from backproof.tape.recording.calls import BackwardPass, Call, Snapshot
 from backproof.tape.recording.leaves import Leaf
 from backproof.tape.recording.looks import Look, look
 
@@ -115,8 +115,6 @@ class Nodes:
         watch = self.watch(node)
         if watch is None:
             watch = _notes(node)[self._key] = Watch(None, node.name(), leaf)
-            if self._values:
-                node.register_prehook(_LeafHook(self, watch))
         # The node may serve several steps, in each of which the leaf has a new record.
         watch.leaf = leaf
 
@@ -151,6 +149,27 @@ class Nodes:
         if watch.state != "fine":
             self.suspects.append(watch)
 
+    def look_at_leaves(self, run: BackwardPass) -> None:
+        """Note the gradients of the leaves after a pass that added to them.
+
+        A hook on the nodes that add would make each copy what it otherwise takes over.
+        """
+        if not self._values:
+            return
+        wanted = None if run.inputs is None else {id(tensor) for tensor in run.inputs}
+        for node in run.nodes:
+            watch = self.watch(node)
+            if watch is None or watch.leaf is None:
+                continue
+            tensor = watch.leaf.tensor()
+            if tensor is None or (wanted is not None and id(tensor) not in wanted):
+                continue
+            gradient = _private.gradient_of(tensor)
+            found = None if gradient is None else look(gradient)
+            if found is not None:
+                watch.leaf.note(found)
+                self.arrived(watch, [found])
+
     def brought(self, watch: Watch, part: Watch, gradient: torch.Tensor) -> None:
         """Note the part of a gradient that one of several nodes brought."""
         found = look(gradient)
@@ -180,23 +199,6 @@ class _Hook:
         for target, gradient in zip(self.watch.targets, leaving, strict=False):
             if target is not None and gradient is not None and target.shared:
                 self.nodes.brought(target, self.watch, gradient)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _LeafHook:
-    """Looks at the gradient that is about to be added to a leaf."""
-
-    nodes: Nodes
-    watch: Watch
-
-    def __call__(self, gradients: tuple[torch.Tensor | None, ...]) -> None:
-        gradient, leaf = gradients[0], self.watch.leaf
-        if gradient is None or leaf is None or (found := look(gradient)) is None:
-            return
-        leaf.brought = found
-        if leaf.snapshot is not None:
-            leaf.snapshot.gradient = found
-        self.nodes.arrived(self.watch, [found])
 
 
 def _notes(node: Node) -> dict[object, Any]:

@@ -66,7 +66,7 @@ class Recorder(TorchFunctionMode):
         self._custom = 0
         self._inside: list[Snapshot] = []
         self._scopes: dict[int, CodeType] = {}
-        self._modules = Modules(self._meet_module)
+        self._modules = Modules(self._meet_module, self._ran_whole)
         self._steps = StepHooks(self._step_begun, self._step_done)
         self._stepping: tuple[int, int] | None = None
 
@@ -350,6 +350,7 @@ class Recorder(TorchFunctionMode):
         if run.accumulates:
             with self._guarded():
                 self.records.leaves.fill(run.call)
+                self.records.nodes.look_at_leaves(run)
         self._tell("after_backward", run)
         run.forget()
         if name == "grad" and before is not None:
@@ -382,6 +383,16 @@ class Recorder(TorchFunctionMode):
                 if parameter.requires_grad:
                     self.records.leaves.meet(parameter, f"{name}.{path}")
         return name
+
+    def _ran_whole(self, module: torch.nn.Module, args: Any, result: Any) -> None:
+        """Record a module whose calls were not seen as one call."""
+        frame = user_frame(sys._getframe(1))  # noqa: SLF001
+        operands = [*tensors_in((args,), {}), *module.parameters()]
+        before = self._before(operands, frame)
+        if before is not None:
+            name = type(module).__name__
+            with self._guarded():
+                self._after(name, Kind.CALL, frame, operands, before, result)
 
     # For those who listen.
 
