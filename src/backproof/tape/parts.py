@@ -40,7 +40,8 @@ class GraphNode(Result):
     version: int | None
     """How often its memory had been written in place; None where PyTorch does not count."""
     gradient: float | str | None
-    """Gradient that the last backward pass brought to it, in the form of `value`; None if none."""
+    """Gradient that the last backward pass brought to it, in the form of `value`; of a leaf, its
+    `.grad` after that pass. None if none."""
     file: str | None
     """Name of the source file of the call that made it."""
     line: int | None

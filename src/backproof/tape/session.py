@@ -49,7 +49,7 @@ class Session:
         InputError
             If nothing was recorded.
         """
-        ends = self._recorder.ends
+        ends = self._recorder.passes.ends
         if not ends and self._records.latest is not None:
             ends = (self._records.latest,)
         if not ends:
@@ -73,12 +73,12 @@ class Session:
     @property
     def backward_passes(self) -> int:
         """How many backward passes there were."""
-        return self._recorder.passes
+        return self._recorder.passes.count
 
     @property
     def limits(self) -> tuple[str, ...]:
         """What was not seen, in sentences."""
-        limits = [*self._recorder.limits]
+        limits = [*self._recorder.journal.limits]
         if self._records.folded:
             limits.append(
                 f"The records of {self._records.folded} earlier steps are folded: only their "
