@@ -39,7 +39,7 @@ def main() -> None:
     for width, batch, optimizer, steps in (
         (64, 32, torch.optim.SGD, 200),
         (64, 32, torch.optim.Adam, 200),
-        (1024, 128, torch.optim.SGD, 10),
+        (1024, 256, torch.optim.SGD, 10),
     ):
         step = _training(width, batch, optimizer)
         plain, times = _times(step, ways, steps)

@@ -412,6 +412,19 @@ def test_a_deep_tree_needs_no_deep_stack() -> None:
     assert printed(drawing, 60)
 
 
+@pytest.mark.parametrize("name", ["chain", "recurrent"])
+def test_the_depth_of_a_tree_hides_nothing(name: str) -> None:
+    # Where each level is indented, the deeper ones soon have no room left.
+    lines = printed(recorded(name), 80).splitlines()
+    for node in recorded(name).nodes:
+        assert any(f"{node.label} = " in line for line in lines), node.label
+    assert sum("leaf" in line for line in lines) == sum(n.leaf for n in leaves_of(name))
+
+
+def leaves_of(name: str) -> list[GraphNode]:
+    return [node for node in recorded(name).nodes if node.kind == "leaf"]
+
+
 def test_a_tree_names_the_shared_parameter_again() -> None:
     lines = str(recorded("shared parameter")).splitlines()
     of_weight = [line for line in lines if re.search(r"─ weight( =| \()", line)]

@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backproof._core.errors import InputError
-from backproof._core.files import write_text
+from backproof._core.files import check_writable, write_text
 
 if TYPE_CHECKING:
     from backproof.tape import Finding, Place, Session
@@ -54,49 +54,62 @@ def explain(script: Path, arguments: tuple[str, ...], graph: Path | None, as_jso
     """
     from backproof.tape.scripts import run_script  # imports PyTorch: not for --help
 
-    render = None if graph is None else _render(graph)
-    with _output_aside() if as_json else contextlib.nullcontext():
-        session, ended = run_script(script, arguments)
-        if isinstance(ended, Exception):
-            _show_exception(ended)
-    if graph is not None and render is not None:
-        write_text(graph, _drawn(session, render))
-    if as_json:
-        click.echo(_json(session))
+    picture = None if graph is None else _Picture(graph)
+    print_json = _set_output_aside() if as_json else None
+    session, ended = run_script(script, arguments)
+    if isinstance(ended, Exception):
+        _show_exception(ended)
+    code = _exit_code(session, ended)
+    if print_json is None:
+        _show(session)
     else:
-        _show(session, graph)
-    return _exit_code(session, ended)
+        print_json(_json(session))
+    if picture is not None:
+        picture.write(session)
+        click.echo(f"graph: {graph}", err=as_json)
+    return code
 
 
-def _render(graph: Path) -> str:
-    suffix = graph.suffix.lower()
-    if suffix not in _RENDERS:
-        raise InputError(f"--graph must end in {', '.join(_RENDERS)}, got {graph}")
-    return _RENDERS[suffix]
+class _Picture:
+    """Where to draw the graph, and how; refused before the script runs, if it must be."""
+
+    def __init__(self, path: Path) -> None:
+        suffix = path.suffix.lower()
+        if suffix not in _RENDERS:
+            raise InputError(f"--graph must end in {', '.join(_RENDERS)}, got {path}")
+        self._render = _RENDERS[suffix]
+        self._path = path.absolute()  # the script may go elsewhere
+        check_writable(path)
+
+    def write(self, session: "Session") -> None:
+        drawn = str(getattr(session.graph, self._render)())
+        write_text(self._path, drawn.rstrip("\n") + "\n")
 
 
-def _drawn(session: "Session", render: str) -> str:
-    drawn = getattr(session.graph, render)()
-    return str(drawn).rstrip("\n") + "\n"
+def _set_output_aside() -> Callable[[str], None]:
+    """Send all further output to standard error; return how to print on standard output.
 
-
-@contextlib.contextmanager
-def _output_aside() -> Iterator[None]:
-    """Send what the script prints to standard error, also from C code and child processes."""
-    sys.stdout.flush()
+    What C code, child processes and functions that run at exit print goes there as well.
+    """
+    output = sys.stdout
+    output.flush()
+    sys.stdout = sys.stderr
     try:
-        kept = os.dup(1)
-        os.dup2(2, 1)
-    except OSError:
-        kept = None
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        sys.stderr.flush()
-        if kept is not None:
-            os.dup2(kept, 1)
-            os.close(kept)
+        descriptor = os.dup(output.fileno())
+        os.dup2(sys.stderr.fileno(), output.fileno())
+    except (OSError, ValueError):  # standard output is no file, as under a test runner
+
+        def give_back(text: str) -> None:
+            sys.stdout = output
+            click.echo(text)
+
+        return give_back
+
+    def write(text: str) -> None:
+        with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "w") as file:
+            file.write(text + "\n")
+
+    return write
 
 
 def _show_exception(error: Exception) -> None:
@@ -116,10 +129,11 @@ def _json(session: "Session") -> str:
 def _exit_code(session: "Session", ended: BaseException | None) -> int:
     if isinstance(ended, KeyboardInterrupt):
         return _INTERRUPTED
+    status = _status(ended.code) if isinstance(ended, SystemExit) else None
     if any(finding.severity == "error" for finding in session.findings):
         return _FOUND_SOMETHING
-    if isinstance(ended, SystemExit):
-        return _status(ended.code)
+    if status is not None:
+        return status
     return _FOUND_SOMETHING if ended is not None else 0
 
 
@@ -131,27 +145,39 @@ def _status(code: Any) -> int:
     return 1
 
 
-def _show(session: "Session", graph: Path | None) -> None:
+def _show(session: "Session") -> None:
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    for finding in session.findings:
-        console.print(_finding(finding))
-    for limit in session.limits:
-        console.print(Text(f"note: {limit}", style="dim"))
-    console.print(_summary(session))
-    if graph is not None:
-        console.print(f"graph: {graph}", markup=False)
+    with console.capture() as captured:
+        for finding in session.findings:
+            console.print(finding_text(finding))
+        for limit in session.limits:
+            console.print(Text(f"note: {limit}", style="dim"))
+        console.print(_summary(session))
+    try:
+        click.echo(captured.get(), nl=False, color=True)
+    except BrokenPipeError:  # a reader that has seen enough must not change the exit code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _finding(finding: "Finding") -> Text:
+def finding_text(finding: "Finding") -> Text:
+    """Return a finding with the lines of source around each place."""
     colour = _COLOURS[finding.severity]
     often = f" ({finding.times} times)" if finding.times > 1 else ""
     text = Text.assemble((f"{finding.severity} {finding.code}", colour), f": {finding.message}")
     text.append(f"{often}\n")
-    for place in finding.places:
-        text.append(f"  {place.role} at ").append(f"{place.file}:{place.line}\n", style="cyan")
-        text.append_text(_frame(place))
+    for (file, line), places in _by_line(finding.places).items():
+        roles = ", ".join(dict.fromkeys(place.role for place in places))
+        text.append(f"  {roles} at ").append(f"{file}:{line}\n", style="cyan")
+        text.append_text(_frame(places[0]))
     text.append("  fix: ", style="bold green").append(f"{finding.fix}\n")
     return text
+
+
+def _by_line(places: "Sequence[Place]") -> "dict[tuple[str, int], list[Place]]":
+    found: dict[tuple[str, int], list[Place]] = {}
+    for place in places:
+        found.setdefault((place.file, place.line), []).append(place)
+    return found
 
 
 def _frame(place: "Place") -> Text:

@@ -92,8 +92,8 @@ class Findings:
         error: str = "",
     ) -> Finding:
         """Add a finding, or count it once more."""
-        sites = tuple(dict.fromkeys(sites))
-        key = code, sites or message
+        sites = tuple({(role, site.path, site.line): (role, site) for role, site in sites}.values())
+        key = code, tuple((role, site.path, site.line) for role, site in sites) or message
         entry = self._entries.get(key)
         if entry is not None:
             entry.times += 1

@@ -32,8 +32,10 @@ def run_script(path: Path, arguments: Sequence[str] = ()) -> tuple[Session, Base
         try:
             runpy.run_path(str(path), run_name="__main__")
         except BaseException as error:
-            ended = error.with_traceback(_from_script(error.__traceback__, path))
+            ended = error
             session.crashed(error)
+    if ended is not None:
+        _shorten(ended, set())
     return session, ended
 
 
@@ -49,9 +51,25 @@ def _as_main(path: Path, arguments: Sequence[str]) -> Iterator[None]:
         sys.argv, sys.path[:] = old_arguments, old_path
 
 
-def _from_script(trace: TracebackType | None, path: Path) -> TracebackType | None:
+def _shorten(error: BaseException, done: set[int]) -> None:
+    """Leave frames that are not the script's business out of an exception and its causes."""
+    if id(error) in done:
+        return
+    done.add(id(error))
+    error.__traceback__ = _from_script(error.__traceback__)
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for other in (error.__cause__, error.__context__, *inner):
+        if other is not None:
+            _shorten(other, done)
+
+
+def _runs_scripts(path: str) -> bool:
+    return path.startswith("<frozen ") or is_machinery(path)
+
+
+def _from_script(trace: TracebackType | None) -> TracebackType | None:
     """Leave out the frames that ran the script, and those of the recorder."""
-    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
+    while trace is not None and _runs_scripts(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     last = trace
     while last is not None and last.tb_next is not None:

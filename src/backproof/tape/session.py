@@ -2,6 +2,7 @@
 
 import functools
 import html
+import linecache
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -155,6 +156,7 @@ class Explain:
         self._sessions: list[Session] = []
 
     def __enter__(self) -> Session:
+        linecache.checkcache()  # a file may have been written anew since it was last read
         session = Session(values=self._values)
         self._sessions.append(session)
         session._recorder.__enter__()  # noqa: SLF001

@@ -53,16 +53,13 @@ class Site:
     """Line in the source file, from 1."""
     stores: str | None
     """The variable that the instruction's result is stored to, if it is stored at once."""
+    file: str
+    """The source file as imports saw it then: ``package/module.py``, no path of the machine."""
 
     @property
     def path(self) -> str:
         """The source file as Python knows it."""
         return self.scope.co_filename
-
-    @property
-    def file(self) -> str:
-        """The source file as imports see it: ``package/module.py``, no path of the machine."""
-        return _import_path(self.path)
 
     @property
     def code(self) -> str:
@@ -124,7 +121,8 @@ def site_of(frame: FrameType) -> Site:
         if len(_sites) >= _MOST_SITES:
             _sites.clear()
         stores = _stores(frame.f_code).get(frame.f_lasti)
-        site = _sites[key] = Site(frame.f_code, frame.f_lasti, frame.f_lineno, stores)
+        file = _import_path(frame.f_code.co_filename)
+        site = _sites[key] = Site(frame.f_code, frame.f_lasti, frame.f_lineno, stores, file)
     return site
 
 
@@ -146,7 +144,8 @@ def raised_at(error: BaseException) -> Site | None:
     while trace is not None:
         scope = trace.tb_frame.f_code
         if is_user_code(scope.co_filename):
-            found = Site(scope, trace.tb_lasti, trace.tb_lineno, None)
+            file = _import_path(scope.co_filename)
+            found = Site(scope, trace.tb_lasti, trace.tb_lineno, None, file)
         trace = trace.tb_next
     return found
 

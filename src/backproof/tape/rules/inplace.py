@@ -1,5 +1,6 @@
 """In-place writes: to what autograd had saved, behind its back, and to leaves."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -34,7 +35,6 @@ class InplaceAfterSave(Rule):
         saver = self.records.nodes.maker(node)
         writes = self.records.writes.to(memory_of(tensor), after=saver)
         versions = f" (version {writes[0].before} to {writes[-1].after})" if writes else ""
-        instead = next((f" instead of `{w.call.site.code}`" for w in writes if w.call.site), "")
         variable = self.records.name_at(memory_of(tensor), saver)
         self.add(
             Severity.ERROR,
@@ -42,8 +42,8 @@ class InplaceAfterSave(Rule):
             f"backward pass; {_writers(writes)} then changed it in place{versions}, so its value "
             "is gone.",
             at("saved", saver) + at("wrote", *(write.call for write in writes)),
-            f"Write the new value to a new tensor{instead} (such as `y = y / 2` for `y /= 2`), "
-            "or write in place only after the backward pass.",
+            f"Write the new value to a new tensor{_instead(writes)}, or write in place only after "
+            "the backward pass.",
             error,
         )
 
@@ -113,7 +113,9 @@ class LeafInplace(Rule):
             return
         record = None if leaf is None else self.records.find(leaf)
         made = None if record is None else record.tensor.call
-        line = call.site.code if call.site is not None else "w -= 0.1 * w.grad"
+        line = "w -= 0.1 * w.grad"
+        if call.site is not None:
+            line = call.site.code.partition("  #")[0].strip()
         self.add(
             Severity.ERROR,
             f"{named(record, 'A tensor')} is a leaf that requires a gradient, and "
@@ -122,6 +124,17 @@ class LeafInplace(Rule):
             f"Write it off the tape: `with torch.no_grad(): {line}`; or compute a new tensor.",
             error,
         )
+
+
+def _instead(writes: list[Write]) -> str:
+    """Return what to write instead, where the line tells."""
+    code = next((write.call.site.code for write in writes if write.call.site is not None), "")
+    code = code.partition("  #")[0].strip()
+    augmented = re.fullmatch(r"(\w+) ([-+*/@%&|^]|\*\*|//|<<|>>)= (.+)", code)
+    if augmented is not None:
+        name, operator, operand = augmented.groups()
+        return f", `{name} = {name} {operator} {operand}` instead of `{code}`"
+    return f" instead of `{code}`" if code else ""
 
 
 def _writers(writes: list[Write]) -> str:

@@ -1,0 +1,5 @@
+"""Integers cannot require a gradient."""
+
+import torch
+
+w = torch.tensor([1, 2, 3], requires_grad=True)
