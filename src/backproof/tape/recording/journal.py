@@ -160,6 +160,9 @@ class Journal:
             for path, parameter in module.named_parameters():
                 if parameter.requires_grad:
                     self.records.leaves.meet(parameter, f"{name}.{path}")
+            for path, buffer in module.named_buffers():
+                record = self.records.see(buffer, None)
+                record.name = record.name or f"{name}.{path}"
         return name
 
     def _ran_whole(self, module: torch.nn.Module, args: Any, result: Any) -> None:

@@ -83,6 +83,8 @@ class Leaves:
             leaf.snapshot = snapshot
             self._by_record[snapshot.tensor.id] = leaf
         leaf.name = leaf.name or name
+        if leaf.snapshot is not None:
+            leaf.snapshot.name = leaf.snapshot.name or name
         return leaf
 
     def of(self, snapshot: Snapshot) -> Leaf | None:

@@ -5,7 +5,9 @@ import subprocess
 
 from backproof.tape.rendering.drawing import Arrow, Box, Drawing
 
-_SECONDS = 60
+_SECONDS = 10
+_MOST_ARROWS = 250
+"""Graphviz takes half a minute for a few hundred more."""
 _STYLES = {
     "leaf": 'color="#0072B2", fillcolor="#E3F0F8", style="rounded,filled", penwidth=2',
     "result": 'color="#0072B2", style="rounded", penwidth=2',
@@ -31,7 +33,7 @@ def to_dot(drawing: Drawing) -> str:
 def graphviz_svg(drawing: Drawing) -> str | None:
     """Return the graph as Graphviz draws it; None where Graphviz is missing or fails."""
     program = shutil.which("dot")
-    if program is None:
+    if program is None or len(drawing.arrows) > _MOST_ARROWS:
         return None
     try:
         done = subprocess.run(
@@ -41,10 +43,10 @@ def graphviz_svg(drawing: Drawing) -> str | None:
             timeout=_SECONDS,
             check=True,
         )
-    except (subprocess.SubprocessError, OSError):
+        svg = done.stdout.decode()
+        return svg[svg.index("<svg") :]
+    except (subprocess.SubprocessError, OSError, ValueError):
         return None
-    svg = done.stdout.decode()
-    return svg[svg.index("<svg") :]
 
 
 def _edge(arrow: Arrow) -> str:
@@ -62,4 +64,5 @@ def _quoted(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    # Graphviz reads entities, so that an ampersand has to be one.
+    return text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')

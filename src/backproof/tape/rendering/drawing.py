@@ -122,9 +122,9 @@ def drawing_of(title: str, nodes: Sequence[GraphNode], edges: Sequence[GraphEdge
     saves: dict[int, list[str]] = {node.id: [] for node in nodes}
     for edge in edges:
         if edge.saved:
-            saves[edge.target].append(_shortened(labels[edge.source]))
+            saves[edge.target].append(shortened(labels[edge.source]))
     return Drawing(
-        title=title,
+        title=one_line(title),
         boxes=tuple(_box(node, labels[node.id], saves[node.id]) for node in nodes),
         arrows=tuple(
             Arrow(
@@ -162,18 +162,25 @@ def _box(node: GraphNode, label: str, saved: list[str]) -> Box:
     itself = ["its " + name for name in node.saves_itself]
     return Box(
         id=node.id,
-        label=_shortened(label),
+        label=shortened(label),
         named=node.name is not None,
         kind=node.kind,
-        value="" if node.value is None else number_text(node.value),
+        value="" if node.value is None else one_line(number_text(node.value)),
         scalar=not node.shape,
         facts=tuple(facts),
         saves=", ".join(dict.fromkeys([*saved, *itself])),
-        gradient="" if node.gradient is None else number_text(node.gradient),
-        place=f"{node.file}:{node.line}" if node.file else "",
+        gradient="" if node.gradient is None else one_line(number_text(node.gradient)),
+        place=one_line(f"{node.file}:{node.line}") if node.file else "",
         node=node,
     )
 
 
-def _shortened(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return a text without line breaks and control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def shortened(text: str) -> str:
+    """Return a text in one line, cut where it is long."""
+    text = one_line(text)
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from backproof.tape.parts import GraphEdge, GraphNode
-from backproof.tape.rendering.drawing import Arrow, Box, Drawing, drawing_of
+from backproof.tape.rendering.drawing import Arrow, Box, Drawing, drawing_of, shortened
 
 _LONGEST_BLOCK = 64
 
@@ -39,26 +39,31 @@ def folded(
     if len(nodes) <= most:
         return drawing_of(title, nodes, edges)
     made = {edge.target for edge in edges}
-    groups = [_single(node) for node in nodes if node.id in made]
+    used = {edge.source for edge in edges}
+    ends = [_single(node) for node in nodes if node.id in made - used]
+    groups = [_single(node) for node in nodes if node.id in made & used]
+    if len(ends) > most // 4:
+        groups, ends = sorted([*groups, *ends], key=lambda group: group.nodes[0].id), []
     for fold in _folds(groups):
         candidate = fold(groups)
         if len(candidate) < len(groups):
             groups = candidate
-        boxes = _with_givens(groups, nodes, edges)
+        boxes = _with_givens([*groups, *ends], nodes, edges)
         if len(boxes) <= most:
             return _drawing(title, boxes, edges)
-    groups = _chopped(groups, most // 2)
-    return _drawing(title, _with_givens(groups, nodes, edges), edges)
+    count = most
+    while len(boxes) > most and count > 1:
+        count //= 2
+        boxes = _with_givens([*_chopped(groups, count), *ends], nodes, edges)
+    return _drawing(title, boxes, edges)
 
 
 def _folds(groups: list[_Group]) -> Iterator[Callable[[list[_Group]], list[_Group]]]:
     """Yield ways to fold, the gentlest first."""
     deepest = max((node.module.count(".") + 1 for g in groups for node in g.nodes), default=0)
-    for depth in range(deepest, 1, -1):
+    for depth in range(deepest, 0, -1):
         yield lambda found, depth=depth: _by_module(found, depth)  # type: ignore[misc]
-    yield _by_repetition
-    yield lambda found: _by_module(found, 1)
-    yield _by_repetition
+        yield _by_repetition
     yield _by_line
     yield _by_repetition
 
@@ -126,10 +131,16 @@ def _best_block(groups: list[_Group]) -> tuple[int, int, int] | None:
 
 def _range(block: list[_Group]) -> str:
     labels = [group.label for group in block]
-    modules = list(dict.fromkeys(g.nodes[0].module for g in block if g.nodes[0].module))
-    if len(block) == 1:
-        return labels[0]
-    return modules[0] if len(modules) == 1 else f"({labels[0]} … {labels[-1]})"
+    paths = [node.module.split(".") for group in block for node in group.nodes if node.operation]
+    alike = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    common = ".".join(parts[0] for parts in alike)
+    if common:
+        return re.sub(r"\d+", "#", common)
+    return labels[0] if len(labels) == 1 else f"({_from_to(labels[0], labels[-1])})"
+
+
+def _from_to(first: str, last: str) -> str:
+    return first if first == last else f"{shortened(first)} … {shortened(last)}"
 
 
 def _merged(run: Sequence[_Group], label: str, *, absorbs: bool) -> _Group:
@@ -144,7 +155,7 @@ def _merged(run: Sequence[_Group], label: str, *, absorbs: bool) -> _Group:
 def _chopped(groups: list[_Group], most: int) -> list[_Group]:
     size = -(-len(groups) // max(most, 1))
     parts = [groups[start : start + size] for start in range(0, len(groups), size)]
-    return [_merged(part, f"{part[0].label} … {part[-1].label}", absorbs=True) for part in parts]
+    return [_merged(part, _from_to(part[0].label, part[-1].label), absorbs=True) for part in parts]
 
 
 def _with_givens(
@@ -190,7 +201,7 @@ def _drawing(title: str, groups: list[_Group], edges: Sequence[GraphEdge]) -> Dr
                 saved=tuple(dict.fromkeys((*(old.saved if old else ()), *arrow.saved))),
             )
     return Drawing(
-        title=title,
+        title=plain.title,
         boxes=tuple(
             _box(index, group, single[group.nodes[0].id]) for index, group in enumerate(groups)
         ),
@@ -206,7 +217,8 @@ def _box(index: int, group: _Group, first: Box) -> Box:
     files = {node.file for node in made if node.file is not None}
     place = f"{next(iter(files))}:{_span(lines)}" if len(files) == 1 and lines else ""
     leaves = sum(node.kind == "leaf" for node in group.nodes)
-    facts = (f"{len(group.nodes)} tensors", *([f"{leaves} leaves"] if leaves else []))
+    counted = f"{leaves} leaf" if leaves == 1 else f"{leaves} leaves"
+    facts = (f"{len(group.nodes)} tensors", *([counted] if leaves else []))
     return Box(
         id=index, label=group.label, named=False, kind="folded", value="", scalar=False,
         facts=facts, saves="", gradient="", place=place,

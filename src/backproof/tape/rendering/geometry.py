@@ -3,9 +3,11 @@
 Lengths have the unit of the sizes; x grows to the right and y downwards.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from backproof.tape.rendering.coordinates import coordinates
 from backproof.tape.rendering.layout import Cell, Layout, layered
 
 Point = tuple[float, float]
@@ -30,15 +32,15 @@ class Route:
     start: Point
     """Where it leaves the lower side of a box."""
     rows: tuple[tuple[float, float, float], ...]
-    """The rows that it passes straight through: x, top, bottom."""
+    """Where it runs straight down: x, from, to."""
     end: Point
     """Where it arrives at the upper side of a box."""
 
     def bends(self) -> list[tuple[Point, Point, Point]]:
         """Return cubic curves that leave and arrive vertically; between them the line is straight.
 
-        Each is two control points and the end. The curve to a passed row ends at its top, and the
-        next one starts at its bottom.
+        Each is two control points and the end. The curve to where it runs straight down ends at the
+        top of that, and the next one starts at its bottom.
         """
         curves, at = [], self.start
         for x, top, bottom in self.rows:
@@ -76,37 +78,43 @@ def arrange(
         Distances to keep.
     """
     layout = layered([*sizes], edges)
-    columns = _columns(layout, sizes, spacing.across)
+    xs, width = _across(layout, sizes, spacing)
     rows = _rows(layout, sizes, spacing.down)
-    xs = [(start + end) / 2 for start, end in columns]
-    ys = [(start + end) / 2 for start, end in rows]
-    centres = {key: (xs[cell.position], ys[cell.layer]) for key, cell in layout.nodes.items()}
+    centres = {key: (xs[cell], sum(rows[cell.layer]) / 2) for key, cell in layout.nodes.items()}
     leaving, arriving = _ends(layout, sizes, xs, spacing.ends)
     routes = {}
     for (source, target), cells in layout.routes.items():
+        first, last = cells[0].layer, cells[-1].layer
         routes[source, target] = Route(
             start=(leaving[source, target], centres[source][1] + sizes[source][1] / 2),
-            rows=tuple((xs[c.position], *rows[c.layer]) for c in cells[1:-1]),
+            # Out of its own row first, and straight down in the last: neighbours may be taller.
+            rows=(
+                (leaving[source, target], rows[first][1], rows[first][1]),
+                *((xs[cell], *rows[cell.layer]) for cell in cells[1:-1]),
+                (arriving[source, target], rows[last][0], rows[last][0]),
+            ),
             end=(arriving[source, target], centres[target][1] - sizes[target][1] / 2),
         )
-    return Arrangement(width=columns[-1][1], height=rows[-1][1], centres=centres, routes=routes)
+    return Arrangement(width=width, height=rows[-1][1], centres=centres, routes=routes)
+
+
+def _across(
+    layout: Layout, sizes: Mapping[int, tuple[float, float]], spacing: Spacing
+) -> tuple[dict[Cell, float], float]:
+    """Return the middle of each cell, and the width of all."""
+    widths = {cell: spacing.ends for route in layout.routes.values() for cell in route[1:-1]}
+    widths |= {cell: sizes[number][0] for number, cell in layout.nodes.items()}
+    rows: list[list[Cell]] = [[] for _ in range(1 + max(cell.layer for cell in widths))]
+    for cell in sorted(widths, key=lambda cell: cell.position):
+        rows[cell.layer].append(cell)
+    links = [pair for route in layout.routes.values() for pair in itertools.pairwise(route)]
+    xs = coordinates(rows, links, widths, spacing.across)
+    return xs, max(x + widths[cell] / 2 for cell, x in xs.items())
 
 
 def _bend(start: Point, end: Point) -> tuple[Point, Point, Point]:
     middle = (start[1] + end[1]) / 2
     return (start[0], middle), (end[0], middle), end
-
-
-def _columns(
-    layout: Layout, sizes: Mapping[int, tuple[float, float]], gap: float
-) -> list[tuple[float, float]]:
-    """Return where each column begins and ends, as wide as its widest box."""
-    cells = [cell for route in layout.routes.values() for cell in route]
-    count = 1 + max(cell.position for cell in (*cells, *layout.nodes.values()))
-    widths = [0.0] * count
-    for number, cell in layout.nodes.items():
-        widths[cell.position] = max(widths[cell.position], sizes[number][0])
-    return _spans(widths, gap)
 
 
 def _rows(
@@ -127,7 +135,7 @@ def _spans(sizes: list[float], gap: float) -> list[tuple[float, float]]:
 
 
 def _ends(
-    layout: Layout, sizes: Mapping[int, tuple[float, float]], xs: list[float], apart: float
+    layout: Layout, sizes: Mapping[int, tuple[float, float]], xs: Mapping[Cell, float], apart: float
 ) -> tuple[dict[tuple[int, int], float], dict[tuple[int, int], float]]:
     """Return where each arrow leaves and arrives: side by side, in the order of where it leads."""
     out: dict[int, list[tuple[int, int]]] = {number: [] for number in layout.nodes}
@@ -140,7 +148,7 @@ def _ends(
         found: dict[tuple[int, int], float] = {}
         for number, cell in layout.nodes.items():
             some = sorted(pairs[number], key=lambda pair: _position(layout.routes[pair], near))
-            x, width = xs[cell.position], sizes[number][0]
+            x, width = xs[cell], sizes[number][0]
             found |= zip(some, _side_by_side(x, width, len(some), apart), strict=True)
         return found
 

@@ -1,11 +1,10 @@
 """A layered layout for small graphs: every edge leads to a later layer, few edges cross.
 
-The usual four steps: layers by the longest path, way-points where an edge passes a layer, ordering
-by barycentres, then places on a grid. Nothing is random, so a graph is always drawn alike.
+The usual steps: layers by the longest path, way-points where an edge passes a layer, ordering by
+barycentres. Nothing is random, so a graph is always drawn alike.
 """
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,12 +17,12 @@ _Vertex = int | tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell of the grid."""
+    """A place in the order of a layer."""
 
     layer: int
     """Layer from 0, in the direction in which data flows."""
     position: int
-    """Position across the layer, from 0; cells may stay empty."""
+    """Number in the layer, from 0 at the left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,11 @@ def layered(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Layout:
     vertices: list[_Vertex] = [*nodes, *(v for chain in chains.values() for v in chain)]
     level = {vertex: _layer_of(vertex, layer) for vertex in vertices}
     rows = _ordered(level, links)
-    place = _placed(rows, links)
+    place = {
+        vertex: Cell(layer=at, position=index)
+        for at, row in enumerate(rows)
+        for index, vertex in enumerate(row)
+    }
     return Layout(
         nodes={node: place[node] for node in nodes},
         routes={pair: tuple(place[v] for v in chain) for pair, chain in chains.items()},
@@ -155,37 +158,3 @@ def _crossings(rows: list[list[_Vertex]], links: list[tuple[_Vertex, _Vertex]]) 
         for index, a in enumerate(ends)
         for b in ends[:index]
     )
-
-
-def _placed(rows: list[list[_Vertex]], links: list[tuple[_Vertex, _Vertex]]) -> dict[_Vertex, Cell]:
-    """Pull each vertex towards its neighbours without changing the order in its row."""
-    position = {v: float(index) for row in rows for index, v in enumerate(row)}
-    for sweep in range(_SWEEPS):
-        down = sweep % 2 == 0
-        neighbours = _neighbours(links, forward=not down)
-        for row, _ in _row_pairs(rows, down=down):
-            wishes = [_mean(neighbours.get(v, []), position, position[v]) for v in row]
-            position |= zip(row, _spread(wishes), strict=True)
-    lowest = min(position.values(), default=0)
-    return {
-        v: Cell(layer=at, position=int(position[v] - lowest))
-        for at, row in enumerate(rows)
-        for v in row
-    }
-
-
-def _spread(wishes: list[float]) -> list[float]:
-    """Return increasing whole positions near `wishes`: averages of a push right and a push left."""
-    right: list[int] = []
-    for wish in wishes:
-        right.append(max(_nearest(wish), right[-1] + 1) if right else _nearest(wish))
-    left: list[int] = []
-    for wish in reversed(wishes):
-        left.append(min(_nearest(wish), left[-1] - 1) if left else _nearest(wish))
-    # Both pushes grow by at least 1 a step, so the floor of their mean does too.
-    return [float((a + b) // 2) for a, b in zip(right, reversed(left), strict=True)]
-
-
-def _nearest(wish: float) -> int:
-    # A box between two others goes under the left one, every time: a long chain stays straight.
-    return math.ceil(wish - 0.5)

@@ -1,8 +1,9 @@
 """A graph as SVG, without any other program."""
 
+import unicodedata
 from html import escape
 
-from backproof.tape.rendering.drawing import Arrow, Box, Drawing
+from backproof.tape.rendering.drawing import Arrow, Box, Drawing, one_line
 from backproof.tape.rendering.geometry import Arrangement, Route, Spacing, arrange
 
 # Lengths are pixels. A monospaced font is as wide on every machine as it is here.
@@ -13,20 +14,25 @@ _PAD_X, _PAD_Y = 10.0, 7.0
 _MARGIN = 16.0
 _SPACING = Spacing(across=24.0, down=34.0, ends=22.0)
 
-_STYLE = """
-.box{stroke:#0072B2;stroke-width:1.8;fill:#fff}
-.leaf .box{fill:#E3F0F8}
-.constant .box{stroke:#767676;stroke-width:1;stroke-dasharray:5 3}
-.folded .box{stroke:#8F4E8B;fill:#F5EBF4}
-text{font-family:"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:12px;fill:#000}
-.label{font-weight:bold}.expression{font-style:italic}
-.gradient{fill:#B84700;font-weight:bold}.place{fill:#5A5A5A}
-path{fill:none;stroke:#767676;stroke-width:1}
-path.followed{stroke:#0072B2;stroke-width:1.5}
-.head{stroke:none;fill:#767676}.head.followed{stroke:none;fill:#0072B2}
-.saved{fill:#B84700}
-a:hover .box{stroke-width:3}
-"""
+# Inlined in a notebook, the rules would otherwise hold for all of it.
+_RULES = {
+    ".box": "stroke:#0072B2;stroke-width:1.8;fill:#fff",
+    ".leaf .box": "fill:#E3F0F8",
+    ".constant .box": "stroke:#767676;stroke-width:1;stroke-dasharray:5 3",
+    ".folded .box": "stroke:#8F4E8B;fill:#F5EBF4",
+    "text": 'font-family:"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:12px;fill:#000',
+    ".label": "font-weight:bold",
+    ".expression": "font-style:italic",
+    ".gradient": "fill:#B84700;font-weight:bold",
+    ".place": "fill:#5A5A5A",
+    "path": "fill:none;stroke:#767676;stroke-width:1",
+    "path.followed": "stroke:#0072B2;stroke-width:1.5",
+    "path.head": "stroke:none;fill:#767676",
+    "path.head.followed": "stroke:none;fill:#0072B2",
+    ".saved": "fill:#B84700",
+    "a:hover .box": "stroke-width:3",
+}
+_STYLE = "\n".join(f".backproof-graph {what}{{{how}}}" for what, how in _RULES.items())
 
 
 def to_svg(drawing: Drawing, *, links: bool = False) -> str:
@@ -37,12 +43,13 @@ def to_svg(drawing: Drawing, *, links: bool = False) -> str:
     keys = _keys(drawing)
     top = _MARGIN + (2 * _LINE if drawing.title else 0.0)
     texts = (drawing.title, *(text for _, text in keys))
-    width = max(plan.width, *(_WIDTH * len(text) + 30 for text in texts)) + 2 * _MARGIN
+    width = max(plan.width, *(_WIDTH * _columns(text) + 30 for text in texts)) + 2 * _MARGIN
     height = top + plan.height + _LINE * (len(keys) + 1) + 2 * _MARGIN
     left = (width - plan.width) / 2
     parts = [
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
+            '<svg xmlns="http://www.w3.org/2000/svg" class="backproof-graph" '
+            f'viewBox="0 0 {width:.0f} {height:.0f}" '
             f'width="{width:.0f}" height="{height:.0f}" role="img" '
             f'aria-label="{escape(drawing.title or "computation graph", quote=True)}">'
         ),
@@ -60,8 +67,14 @@ def to_svg(drawing: Drawing, *, links: bool = False) -> str:
 
 
 def _size(box: Box) -> tuple[float, float]:
-    longest = max(len(line) for line in box.lines)
+    longest = max(_columns(line) for line in box.lines)
     return longest * _WIDTH + 2 * _PAD_X, len(box.lines) * _LINE + 2 * _PAD_Y
+
+
+def _columns(text: str) -> float:
+    """Return how many letters of usual width a text takes; East Asian ones are wider."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) - wide + wide / 0.602
 
 
 def _box(box: Box, plan: Arrangement, size: tuple[float, float], *, links: bool) -> str:
@@ -71,7 +84,7 @@ def _box(box: Box, plan: Arrangement, size: tuple[float, float], *, links: bool)
         _text(x, top + _PAD_Y + (index + 0.5) * _LINE, line, _class(box, index, line))
         for index, line in enumerate(box.lines)
     ]
-    code = box.node.code if box.node is not None else None
+    code = one_line(box.node.code or "") if box.node is not None else ""
     drawn = [
         f'<g class="{box.kind}">',
         f"<title>{escape(code)}</title>" if code else "",
@@ -83,8 +96,9 @@ def _box(box: Box, plan: Arrangement, size: tuple[float, float], *, links: bool)
         "</g>",
     ]
     whole = "".join(drawn)
-    if links and box.place and box.node is not None:
-        return f'<a href="#{escape(box.place, quote=True)}">{whole}</a>'
+    if links and box.node is not None and box.node.file is not None:
+        place = f"{box.node.file}:{box.node.line}"
+        return f'<a href="#{escape(place, quote=True)}">{whole}</a>'
     return whole
 
 

@@ -1,5 +1,6 @@
 """A graph as a tree for the terminal: from the result down to what it was computed from."""
 
+from collections import deque
 from collections.abc import Iterator
 
 from rich.text import Text
@@ -8,6 +9,10 @@ from rich.tree import Tree
 from backproof.tape.rendering.drawing import Box, Drawing
 
 _STYLES = {"leaf": "bold blue", "result": "bold", "constant": "dim", "folded": "magenta"}
+
+
+# Deeper branches would leave no room for text on a terminal of 80 columns.
+_DEEPEST = 10
 
 
 def tree_text(drawing: Drawing) -> str:
@@ -24,14 +29,21 @@ def rich_tree(drawing: Drawing) -> Tree:
     root = Tree(Text(drawing.title or "computation graph"), guide_style="dim")
     shown: set[int] = set()
     boxes = {box.id: box for box in drawing.boxes}
-    stack = [(root, end) for end in reversed(drawing.ends)]
-    while stack:
-        above, box = stack.pop()
-        again = box.id in shown
-        here = above.add(_styled(box, again=again))
-        if not again:
-            shown.add(box.id)
-            stack += [(here, boxes[source]) for source in reversed(drawing.sources[box.id])]
+    later = deque(drawing.ends)
+    while later:
+        stack = [(root, later.popleft(), 0)]
+        while stack:
+            above, box, depth = stack.pop()
+            if box.id in shown:
+                above.add(_reference(box, "shown above"))
+            elif depth == _DEEPEST:
+                above.add(_reference(box, "continued below"))
+                later.append(box)
+            else:
+                shown.add(box.id)
+                here = above.add(_styled(box))
+                sources = reversed(drawing.sources[box.id])
+                stack += [(here, boxes[source], depth + 1) for source in sources]
     return root
 
 
@@ -67,15 +79,17 @@ def _parts(box: Box) -> list[str]:
         parts.append(f"saves {box.saves}")
     if box.gradient:
         parts.append(f"gradient {box.gradient}")
-    return parts
+    return [*parts, box.place] if box.place else parts
 
 
-def _styled(box: Box, *, again: bool) -> Text:
-    if again:
-        return Text.assemble((box.label, _STYLES[box.kind]), (" (shown above)", "dim"))
+def _reference(box: Box, where: str) -> Text:
+    return Text.assemble((box.label, _STYLES[box.kind]), (f" ({where})", "dim"))
+
+
+def _styled(box: Box) -> Text:
     label, *facts = _parts(box)
     text = Text.assemble((label, _STYLES[box.kind]))
     for fact in facts:
-        style = "bold red" if fact.startswith("gradient") else "dim"
-        text.append("  ").append(fact, style=style)
-    return text.append(f"  {box.place}" if box.place else "", style="cyan")
+        style = "bold red" if fact.startswith("gradient ") else "dim"
+        text.append("  ").append(fact, style="cyan" if fact == box.place else style)
+    return text
