@@ -42,10 +42,9 @@ def _section(code: str) -> str:
 
 
 def _parts(source: str) -> tuple[str, str]:
-    """Split a program into its docstring and the rest; numbers of lines are those of the file."""
-    docstring, rest = source.split('"""', 2)[1:]
-    numbered = enumerate(rest.strip("\n").split("\n"), start=source[: source.index(rest)].count("\n") + 2)
-    return docstring, "\n".join(f"{line}" for _, line in numbered)
+    """Split a program into its docstring and the rest."""
+    docstring, program = source.split('"""', 2)[1:]
+    return docstring, program.strip("\n")
 
 
 def _first_line(error: Exception) -> str:

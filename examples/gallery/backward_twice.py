@@ -3,7 +3,7 @@
 import torch
 
 cell = torch.nn.RNNCell(2, 4)
-state = torch.zeros(1, 4)
+state = torch.ones(1, 4)
 for x in torch.randn(3, 1, 2):
     state = cell(x, state)
     loss = state.square().sum()

@@ -1,11 +1,12 @@
-"""The optimizer was made before the head was replaced."""
+"""The optimizer was given the head only, though the encoder gets gradients too."""
 
 import torch
 from torch import nn
 
-model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 10))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-model[2] = nn.Linear(8, 2)
-loss = model(torch.randn(16, 4)).square().mean()
-loss.backward()
-optimizer.step()
+encoder, head = nn.Linear(4, 8), nn.Linear(8, 1)
+optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+for x in torch.rand(3, 16, 4):
+    optimizer.zero_grad()
+    loss = head(encoder(x)).square().mean()
+    loss.backward()
+    optimizer.step()

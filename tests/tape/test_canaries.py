@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from backproof.tape import _private
 
@@ -103,3 +105,85 @@ def test_metadata_lives_as_long_as_the_node(saved_by: Any) -> None:
     loss = y.sum()
     del y
     assert loss.grad_fn.next_functions[0][0].metadata["mark"] is saved_by
+
+
+def test_nothing_is_missing_from_this_pytorch() -> None:
+    assert _private.missing() == ()
+
+
+def test_a_freed_node_is_told_from_one_that_saved_nothing() -> None:
+    w = torch.ones(2, requires_grad=True)
+    needs_none, h = (w * 2).grad_fn, w.exp()
+    assert not _private.is_freed(h.grad_fn)
+    h.sum().backward()
+    assert _private.is_freed(h.grad_fn)
+    assert not _private.is_freed(needs_none)
+
+
+def test_the_leaf_behind_its_accumulating_node() -> None:
+    w = torch.ones(2, requires_grad=True)
+    node = w.exp().grad_fn
+    assert node is not None
+    ((parent, _),) = node.next_functions
+    assert _private.leaf_of(parent) is w
+    assert _private.leaf_of(node) is None
+
+
+def test_the_base_of_a_view() -> None:
+    w = torch.ones(4, requires_grad=True)
+    assert _private.base_of(w[:2]) is w
+    assert _private.base_of(w) is w
+
+
+def test_the_parameter_that_an_optimizer_refuses() -> None:
+    scaled = torch.ones(2, requires_grad=True) * 2
+    with pytest.raises(ValueError, match="can't optimize a non-leaf Tensor") as refused:
+        torch.optim.SGD([scaled], lr=0.1)
+    assert _private.refused_parameter(refused.value) is scaled
+
+
+def test_a_transform_is_noticed() -> None:
+    seen = []
+
+    def square(x: Tensor) -> Tensor:
+        seen.append(_private.in_transform())
+        return x * x
+
+    torch.func.grad(square)(torch.tensor(1.0))
+    assert seen == [True]
+    assert not _private.in_transform()
+
+
+def test_a_dispatch_mode_is_noticed() -> None:
+    class Nothing(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            return func(*args, **(kwargs or {}))
+
+    with Nothing():
+        assert _private.in_dispatch_mode()
+    assert not _private.in_dispatch_mode()
+
+
+def test_no_function_mode_sees_what_is_done_unseen() -> None:
+    calls = []
+
+    class Listening(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            calls.append(func)
+            return func(*args, **(kwargs or {}))
+
+    with Listening():
+        with _private.unseen():
+            torch.ones(2).exp()
+        assert calls == []
+        torch.ones(2)
+    assert len(calls) == 1
+
+
+def test_what_the_tape_replaces_while_it_records_is_there() -> None:
+    assert isinstance(vars(torch.autograd.Function)["apply"], classmethod)
+    assert "__new__" in vars(torch.nn.Parameter)
