@@ -480,6 +480,19 @@ def test_a_fault_of_the_tape_itself_is_a_limit(monkeypatch: pytest.MonkeyPatch) 
     assert session.findings == ()
 
 
+def test_what_another_thread_put_on_the_tape_is_said_to_be_unseen() -> None:
+    w = leaf(1.0, 2.0)
+    made: list[Tensor] = []
+    with tape.explain() as session:
+        worker = threading.Thread(target=lambda: made.append(w.exp()))
+        worker.start()
+        worker.join()
+        made[0].sum().backward()
+    (limit,) = session.limits
+    assert "another thread" in limit
+    assert session.findings == ()
+
+
 # What it leaves behind.
 
 

@@ -93,6 +93,12 @@ class Nodes:
         watch = self.watch(node)
         return None if watch is None else watch.call
 
+    def is_foreign(self, node: Node) -> bool:
+        """Whether a node was put on the tape by no recorded call; adding to leaves is nobody's."""
+        watch = self.watch(node)
+        made_by_none = watch is None or (watch.call is None and watch.leaf is None)
+        return made_by_none and _private.leaf_of(node) is None
+
     def sign(self, node: Node, call: Call | None) -> list[Node]:
         """Mark `node`, and unmarked ones behind it, as made by `call`; return the new ones.
 

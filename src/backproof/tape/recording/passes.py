@@ -8,6 +8,11 @@ from backproof.tape.recording.calls import BackwardPass, Snapshot
 from backproof.tape.recording.functions import Kind, backward_arguments, distinct
 from backproof.tape.recording.journal import Journal
 
+_FOREIGN = (
+    "A backward pass went through what was put on the tape unseen: before the recording began, in "
+    "another thread, or by compiled code. It has no lines."
+)
+
 
 class Passes:
     """Runs backward passes for the program, and tells of each."""
@@ -63,6 +68,9 @@ class Passes:
 
     def _end(self, run: BackwardPass) -> None:
         records = self._journal.records
+        # Where something else is known to be unseen, that is why.
+        if not self._journal.limits and any(map(records.nodes.is_foreign, run.nodes)):
+            self._journal.limit(_FOREIGN)
         if run.accumulates:
             with self._journal.guarded():
                 records.leaves.fill(run.call)
