@@ -118,3 +118,14 @@ def test_a_single_tensor_can_be_drawn() -> None:
 def test_an_empty_graph_is_refused() -> None:
     with pytest.raises(InputError, match="at least one node"):
         draw(tape.Graph(title="", nodes=(), edges=()))
+
+
+def test_every_arrow_has_a_direction_to_draw_its_head_in(graphs: list[tape.Graph]) -> None:
+    for graph in graphs:
+        sizes = {node.id: (1.0, 0.5 + node.id % 3) for node in graph.nodes}
+        pairs = [(edge.source, edge.target) for edge in graph.edges]
+        plan = tape.arrange(sizes, pairs, tape.Spacing(across=0.2, down=0.4, ends=0.2))
+        assert set(plan.routes) == set(pairs)
+        for route in plan.routes.values():
+            _, control, end = route.bends()[-1]
+            assert end[1] > control[1]

@@ -11,6 +11,7 @@ from backproof.tape.rendering.coordinates import coordinates
 from backproof.tape.rendering.layout import Cell, Layout, layered
 
 Point = tuple[float, float]
+_NO_LENGTH = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,17 +86,24 @@ def arrange(
     routes = {}
     for (source, target), cells in layout.routes.items():
         first, last = cells[0].layer, cells[-1].layer
+        bottom = centres[source][1] + sizes[source][1] / 2
+        top = centres[target][1] - sizes[target][1] / 2
         routes[source, target] = Route(
-            start=(leaving[source, target], centres[source][1] + sizes[source][1] / 2),
+            start=(leaving[source, target], bottom),
             # Out of its own row first, and straight down in the last: neighbours may be taller.
             rows=(
-                (leaving[source, target], rows[first][1], rows[first][1]),
+                *_corner(leaving[source, target], rows[first][1], bottom),
                 *((xs[cell], *rows[cell.layer]) for cell in cells[1:-1]),
-                (arriving[source, target], rows[last][0], rows[last][0]),
+                *_corner(arriving[source, target], rows[last][0], top),
             ),
-            end=(arriving[source, target], centres[target][1] - sizes[target][1] / 2),
+            end=(arriving[source, target], top),
         )
     return Arrangement(width=width, height=rows[-1][1], centres=centres, routes=routes)
+
+
+def _corner(x: float, y: float, edge: float) -> tuple[tuple[float, float, float], ...]:
+    """Return the end of a row that lies off the edge of a box; an arrow needs some length there."""
+    return ((x, y, y),) if abs(y - edge) > _NO_LENGTH else ()
 
 
 def _across(

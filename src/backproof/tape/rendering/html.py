@@ -26,7 +26,7 @@ main{{display:flex;flex-wrap:wrap;align-items:flex-start;border-top:1px solid #c
 table{{border-collapse:collapse;font:13px/1.5 "DejaVu Sans Mono",Menlo,Consolas,monospace}}
 td{{padding:0 .6rem;white-space:pre;vertical-align:top}}
 td.number{{text-align:right;color:#6a6a6a;user-select:none}}
-td.made{{color:#00527f;white-space:normal;max-width:11rem}}
+td.made{{color:#00527f;max-width:12rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}}
 tr:target{{background:#ffe9a8}}
 tr.gap td{{color:#6a6a6a}}
 </style>
@@ -74,7 +74,8 @@ def _file(file: str, nodes: Sequence[GraphNode]) -> str:
         labels = ", ".join(dict.fromkeys(made.get(number, [])))
         rows.append(
             f'<tr id="{escape(file, quote=True)}:{number}"><td class="number">{number}</td>'
-            f'<td class="made">{escape(labels)}</td><td>{escape(text)}</td></tr>'
+            f'<td class="made" title="{escape(labels, quote=True)}">{escape(labels)}</td>'
+            f"<td>{escape(text)}</td></tr>"
         )
     return f"<h2>{escape(file)}</h2><table>{''.join(rows)}</table>"
 

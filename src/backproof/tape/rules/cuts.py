@@ -10,7 +10,7 @@ from backproof.tape.findings import Severity, Sites, at
 from backproof.tape.recording.calls import BackwardPass, Call, Snapshot, ancestors
 from backproof.tape.recording.leaves import Leaf
 from backproof.tape.recording.steps import Step
-from backproof.tape.rules.rule import Rule, listed, named
+from backproof.tape.rules.rule import Rule, listed, maker_of, named
 
 _MOST_ESCAPES = 64
 _TRIES = 8
@@ -170,7 +170,7 @@ class CutGraph(Rule):
         kind = cuts[0].kind
         labels = listed(f"`{leaf.label}`" for leaf in leaves)
         few = len(leaves) == 1
-        sites = at("made", *(_made(leaf) for leaf in leaves[:1])) if few else ()
+        sites = at("made", *(maker_of(leaf) for leaf in leaves[:1])) if few else ()
         sites += at({"apart": "used"}.get(kind, kind), *(cut.call for cut in cuts))
         sites += at("backward", cuts[0].run)
         self.add(
@@ -193,7 +193,7 @@ class CutGraph(Rule):
                     Severity.ERROR,
                     f"{function} has no derivative, but lies between the loss and tensors that "
                     "require a gradient.",
-                    at("made", *(_made(leaf) for leaf in leaves if leaf is not None))
+                    at("made", *(maker_of(leaf) for leaf in leaves if leaf is not None))
                     + at("cut", maker)
                     + at("backward", run.call),
                     "Use a function that has a derivative, or `.detach()` its operand where no "
@@ -283,7 +283,3 @@ def _is_lost(leaf: Leaf) -> bool:
 
 def _joined(cuts: list[_Cut]) -> str:
     return listed(cut.why for cut in cuts)
-
-
-def _made(leaf: Leaf) -> Call | None:
-    return None if leaf.snapshot is None else leaf.snapshot.tensor.call

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from backproof.tape.findings import Finding, Findings, Severity, Sites
-from backproof.tape.recording.calls import Snapshot
+from backproof.tape.recording.calls import Call, Snapshot
+from backproof.tape.recording.leaves import Leaf
 from backproof.tape.recording.listener import Listener
 from backproof.tape.recording.records import Records
 
@@ -31,6 +32,11 @@ class Rule(Listener):
             if note not in getattr(error, "__notes__", ()):
                 error.add_note(note)
         return finding
+
+
+def maker_of(leaf: Leaf) -> Call | None:
+    """Return the call that made a leaf; None if it was not recorded."""
+    return None if leaf.snapshot is None else leaf.snapshot.tensor.call
 
 
 def named(snapshot: Snapshot | None, otherwise: str) -> str:

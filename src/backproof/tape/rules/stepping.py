@@ -6,7 +6,7 @@ from backproof.tape.findings import Severity, at
 from backproof.tape.recording.calls import Call
 from backproof.tape.recording.leaves import Leaf
 from backproof.tape.recording.steps import Step
-from backproof.tape.rules.rule import Rule, listed
+from backproof.tape.rules.rule import Rule, listed, maker_of
 
 
 class ParameterNotStepped(Rule):
@@ -91,7 +91,7 @@ class ParameterNotStepped(Rule):
             Severity.ERROR if idle else Severity.WARNING,
             f"{_labels(leaves)} {'is' if len(leaves) == 1 else 'are'} in the optimizer that "
             f"stepped, but never got a gradient{': the step changes nothing' if idle else ''}.",
-            at("made", *(_made(leaf) for leaf in leaves[:1])) + at("stepped", call),
+            at("made", *(maker_of(leaf) for leaf in leaves[:1])) + at("stepped", call),
             "Use the parameter in the loss, call backward before the step, and give the optimizer "
             "the parameters of the model that is trained, not those of an earlier one.",
         )
@@ -99,7 +99,3 @@ class ParameterNotStepped(Rule):
 
 def _labels(leaves: list[Leaf]) -> str:
     return listed(f"`{leaf.label}`" for leaf in leaves)
-
-
-def _made(leaf: Leaf) -> Call | None:
-    return None if leaf.snapshot is None else leaf.snapshot.tensor.call
