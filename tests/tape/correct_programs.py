@@ -2408,7 +2408,7 @@ def custom_function_with_gradients_left_out() -> list[Tensor]:
     return [loss, w]
 
 
-@correct()
+@correct(unseen="saved-tensor hook")
 def write_to_a_saved_tensor_that_is_allowed() -> list[Tensor]:
     """Write in place after saving, in the context that clones what was saved."""
     w = torch.randn(3, requires_grad=True)
@@ -2643,7 +2643,7 @@ def ordinary_differential_equation() -> list[Tensor]:
 # Memory, hooks, threads, compilers.
 
 
-@correct()
+@correct(unseen="saved-tensor hook")
 def checkpointing_without_reentry() -> list[Tensor]:
     """Compute a block again in the backward pass."""
     return train_with_checkpoints(use_reentrant=False)
@@ -2675,7 +2675,7 @@ def train_with_checkpoints(*, use_reentrant: bool) -> list[Tensor]:
     return [loss.detach(), *parameters]
 
 
-@correct()
+@correct(unseen="saved-tensor hook")
 def saved_tensors_packed() -> list[Tensor]:
     """Save in half precision, or on the host, what backward needs."""
     w = torch.randn(5, requires_grad=True)

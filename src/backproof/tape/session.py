@@ -80,6 +80,11 @@ class Session:
     def limits(self) -> tuple[str, ...]:
         """What was not seen, in sentences."""
         limits = [*self._recorder.journal.limits]
+        if self._records.saving.packed:
+            limits.append(
+                "A saved-tensor hook, such as checkpointing's, packs what is saved for backward: "
+                "writes to that are not seen."
+            )
         if self._records.folded:
             limits.append(
                 f"The records of {self._records.folded} earlier steps are folded: only their "

@@ -49,7 +49,7 @@ class Records:
         self._count = 0
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], Snapshot]] = {}
         self._sweep_at = _SWEEP
-        self._saving = Saving()
+        self.saving = Saving()
         self._step: list[Snapshot] = []
         self._on_tape = False
         self._steps: deque[list[Snapshot]] = deque()
@@ -222,7 +222,7 @@ class Records:
             new = self.nodes.sign(node, call)
             self._sign_leaves(new)
             self.nodes.follow(node, tensor.output_nr, snapshot)
-            self._saving.note(new, snapshot)
+            self.saving.note(new, snapshot)
         elif snapshot.requires_grad:
             leaf = self.leaves.meet(tensor, snapshot=snapshot)
             snapshot.name = snapshot.name or leaf.name

@@ -19,6 +19,8 @@ class Saving:
     """Finds what nodes saved, once for each way in which a line calls a function."""
 
     def __init__(self) -> None:
+        self.packed = False
+        """Whether a saved-tensor hook, such as checkpointing's, was met."""
         self._patterns: dict[tuple[Site, _Way], _Pattern] = {}
 
     def note(self, new: Sequence[Node], made: Snapshot) -> None:
@@ -30,6 +32,7 @@ class Saving:
         pattern = self._patterns.get(key)
         if pattern is None:
             pattern = self._patterns[key] = _pattern(new, made)
+            self.packed |= any(map(_private.is_packed, new))
         made.saved = tuple(
             (made.id if index == _RESULT else made.sources[index].id, name)
             for index, name in pattern
