@@ -150,7 +150,7 @@ def test_one_side_leaves_the_other_open(method: str) -> None:
     assert 0.0 < below.lower < 0.3
 
 
-@pytest.mark.parametrize("method", sorted(risk.METHODS))
+@pytest.mark.parametrize("method", sorted(set(risk.METHODS) - {"blaker", "beta-binomial"}))
 @pytest.mark.parametrize("k", [0, 3, 30, 97, 100])
 def test_one_side_is_a_two_sided_bound_at_half_the_miss(method: str, k: int) -> None:
     both = risk.interval(k, 100, 0.9, method)
@@ -179,7 +179,7 @@ def test_counts_may_be_numpys() -> None:
 )
 def test_counts_that_cannot_be_are_refused(errors: object, examples: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        risk.interval(errors, examples)  # type: ignore[arg-type]
+        risk.interval(errors, examples)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("confidence", [0, 1, -0.5, 95, float("nan"), float("inf"), "high", None])
@@ -194,8 +194,8 @@ def test_an_unknown_method_is_refused_naming_the_known() -> None:
 
 
 def test_an_unknown_side_is_refused_naming_the_known() -> None:
-    with pytest.raises(InputError, match="two-sided, upper or lower, got 'both'"):
-        risk.interval(1, 10, side="both")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="two-sided, upper, lower, got 'both'"):
+        risk.interval(1, 10, side="both")  # type: ignore[call-overload]
 
 
 def test_an_interval_reads_as_percentages() -> None:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from backproof import risk
 from backproof._core.errors import InputError
-from backproof.risk.law import binomial_probabilities, binomial_quantile
+from backproof.risk.binomial import probabilities, quantile
 
 CASES = [
     ((0.1,), (5,)),
@@ -105,19 +105,19 @@ def test_binomial_probabilities_are_scipys(n: int, p: float) -> None:
     k = np.arange(n + 1)
     expected = stats.binom.pmf(k, n, p)
     # log C(n, k) is a difference of numbers up to log n! = 8e4: rounded at a few eps · 8e4
-    np.testing.assert_allclose(binomial_probabilities(n, p), expected, rtol=1e-10, atol=1e-290)
+    np.testing.assert_allclose(probabilities(n, p), expected, rtol=1e-10, atol=1e-290)
 
 
 @pytest.mark.parametrize("n", [1, 100, 10_000])
 @pytest.mark.parametrize("p", [0.0, 1e-9, 0.0167, 0.5, 1.0])
 def test_binomial_probabilities_sum_to_one(n: int, p: float) -> None:
-    assert binomial_probabilities(n, p).sum() == pytest.approx(1, abs=1e-10)
+    assert probabilities(n, p).sum() == pytest.approx(1, abs=1e-10)
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(st.floats(1e-9, 1 - 1e-9), st.integers(1, 100_000), st.floats(0, 1))
 def test_binomial_quantiles_are_scipys(q: float, n: int, p: float) -> None:
-    found, expected = float(binomial_quantile(q, n, p)), float(stats.binom.ppf(q, n, p))
+    found, expected = float(quantile(q, n, p)), float(stats.binom.ppf(q, n, p))
     if found != expected:  # only where the distribution function meets q within its rounding
         smaller = min(found, expected)
         assert abs(found - expected) == 1
@@ -127,10 +127,10 @@ def test_binomial_quantiles_are_scipys(q: float, n: int, p: float) -> None:
 def test_a_quantile_is_the_smallest_count_that_reaches_it() -> None:
     # Binomial(2, 1/2) reaches 1/4, 3/4 and 1, exactly representable
     q = np.array([0.1, 0.25, np.nextafter(0.25, 1), 0.75, np.nextafter(0.75, 1), 1.0])
-    assert binomial_quantile(q, 2, 0.5).tolist() == [0, 0, 1, 1, 2, 2]
+    assert quantile(q, 2, 0.5).tolist() == [0, 0, 1, 1, 2, 2]
 
 
 def test_quantiles_broadcast() -> None:
     q, p = np.array([[0.1], [0.9]]), np.array([0.2, 0.5, 0.8])
     expected = stats.binom.ppf(q, 50, p)
-    assert np.array_equal(binomial_quantile(q, 50, p), expected)
+    assert np.array_equal(quantile(q, 50, p), expected)

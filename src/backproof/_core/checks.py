@@ -1,7 +1,7 @@
 """Checks of arguments that several jobs share."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import SupportsIndex
 
 from backproof._core.errors import InputError
@@ -39,6 +39,14 @@ def rate(name: str, value: float) -> float:
 def positive(name: str, value: float) -> float:
     """Return `value` as a finite ``float`` above 0; `InputError` if it is not."""
     return _number(name, value, lambda x: 0.0 < x < float("inf"), "be finite and above 0")
+
+
+def one_of(name: str, value: str, known: Iterable[str]) -> str:
+    """Return `value`; `InputError`, naming the known ones, if it is none of them."""
+    names = list(known)
+    if value not in names:
+        raise InputError(f"{name} must be one of {', '.join(names)}, got {value!r}")
+    return value
 
 
 def _number(name: str, value: float, fits: Callable[[float], bool], condition: str) -> float:

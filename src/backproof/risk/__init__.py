@@ -5,9 +5,15 @@ PyTorch.
 """
 
 from backproof.risk.bootstrap import Bootstrap, bootstrap
-from backproof.risk.coverage import Coverage, coverage, observed_coverage
+from backproof.risk.coverage import (
+    Coverage,
+    WorstCoverage,
+    coverage,
+    observed_coverage,
+    worst_coverage,
+)
 from backproof.risk.gap import Gap, gap
-from backproof.risk.interval import METHODS, Interval, interval
+from backproof.risk.interval import METHODS, Interval, Intervals, interval
 from backproof.risk.law import SamplingLaw, sampling_law
 from backproof.risk.plan import Plan, plan
 from backproof.risk.simulate import simulate_errors
@@ -18,8 +24,10 @@ __all__ = [
     "Coverage",
     "Gap",
     "Interval",
+    "Intervals",
     "Plan",
     "SamplingLaw",
+    "WorstCoverage",
     "bootstrap",
     "coverage",
     "gap",
@@ -28,4 +36,5 @@ __all__ = [
     "plan",
     "sampling_law",
     "simulate_errors",
+    "worst_coverage",
 ]

@@ -1,15 +1,20 @@
-"""How often an interval method covers the true error."""
+"""How often an interval method covers the true error: exactly, by summation."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from backproof._core.checks import rate, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
+from backproof.risk.binomial import at_least, at_most, probabilities
 from backproof.risk.interval import Interval, interval, interval_bounds
-from backproof.risk.law import SamplingLaw, binomial_probabilities
+from backproof.risk.law import SamplingLaw
+from backproof.risk.methods.method import Side
+
+_MOST_EXAMPLES = 10_000_000  # an interval for every count is held in memory
+_Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +48,37 @@ class Coverage(Result):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorstCoverage(Result):
+    """The least probability of covering over all true error rates."""
+
+    method: str
+    """The interval method, a key of `METHODS`."""
+    confidence: float
+    """The intervals' nominal confidence."""
+    side: Side
+    """Which ends the intervals have."""
+    examples: int
+    """Size of the test set."""
+    coverage: float
+    """The greatest lower bound of the coverage over all true error rates."""
+    error: float
+    """An end of an interval; the bound is attained there, or approached from one side of it."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method} ({self.confidence:g}, {self.side}) with {self.examples} examples "
+            f"covers with probability {self.coverage:.6f} at worst, beside error {self.error:.6g}"
+        )
+
+
 def coverage(
     method: str,
     examples: int,
     error: float,
     confidence: float = 0.95,
     *,
+    side: Side = "two-sided",
     law: SamplingLaw | None = None,
 ) -> float:
     """Return the probability that an interval covers the true error, by summation.
@@ -58,11 +88,13 @@ def coverage(
     method
         A key of `METHODS`.
     examples
-        Size of the test set.
+        Size of the test set, at most 10 million.
     error
         The true error rate, in [0, 1].
     confidence
         The intervals' nominal confidence, in (0, 1).
+    side
+        ``two-sided``, or the bound that the intervals have: ``upper`` or ``lower``.
     law
         Law of the number of errors; ``None``: binomial in `error`, for independent examples.
 
@@ -71,13 +103,65 @@ def coverage(
     InputError
         If an argument is out of range.
     """
-    examples = whole_number("examples", examples, at_least=1)
+    examples = _checked_examples(examples)
     error = rate("error", error)
     if law is not None and law.examples != examples:
         raise InputError(f"the law is about {law.examples} examples, not {examples}")
-    probabilities = binomial_probabilities(examples, error) if law is None else law.probabilities
-    inside = _covers(np.arange(examples + 1), examples, error, confidence, method)
-    return float(np.asarray(probabilities)[inside].sum())
+    law_of_errors = probabilities(examples, error) if law is None else law.probabilities
+    lower, upper = interval_bounds(np.arange(examples + 1), examples, confidence, method, side)
+    return float(np.asarray(law_of_errors)[_covers(lower, upper, error)].sum())
+
+
+def worst_coverage(
+    method: str, examples: int, confidence: float = 0.95, *, side: Side = "two-sided"
+) -> WorstCoverage:
+    """Return the least probability of covering over all true error rates, exactly.
+
+    Between two neighbouring ends of intervals the counts whose intervals cover stay the same.
+    They are a run, and the probability of a run of counts has no inner minimum in the error rate,
+    so the infimum lies at an end or is approached from one side of it.
+
+    Parameters
+    ----------
+    method
+        A key of `METHODS`.
+    examples
+        Size of the test set, at most 10 million.
+    confidence
+        The intervals' nominal confidence, in (0, 1).
+    side
+        ``two-sided``, or the bound that the intervals have: ``upper`` or ``lower``.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the method's ends do not grow with the errors.
+    """
+    examples = _checked_examples(examples)
+    lower, upper = interval_bounds(np.arange(examples + 1), examples, confidence, method, side)
+    if (np.diff(lower) < 0).any() or (np.diff(upper) < 0).any():
+        raise InputError(
+            f"the ends of {method} intervals at confidence {confidence:g} do not all grow with the "
+            "number of errors, so their worst case is not known exactly: use coverage on a grid"
+        )
+    ends = np.unique(np.concatenate((lower, upper, (0.0, 1.0))))
+    # At an end, just above it and just below it, the first and the last count that cover.
+    first_at = np.searchsorted(upper, ends, "left")
+    last_at = np.searchsorted(lower, ends, "right") - 1
+    first_above = np.searchsorted(upper, ends, "right")
+    last_below = np.searchsorted(lower, ends, "left") - 1
+    above = np.where(ends < 1, _within(first_above, last_at, examples, ends), 1.0)
+    below = np.where(ends > 0, _within(first_at, last_below, examples, ends), 1.0)
+    least = np.minimum(np.minimum(above, below), _within(first_at, last_at, examples, ends))
+    at = int(np.argmin(least))
+    return WorstCoverage(
+        method=method,
+        confidence=float(confidence),
+        side=side,
+        examples=examples,
+        coverage=float(least[at]),
+        error=float(ends[at]),
+    )
 
 
 def observed_coverage(
@@ -109,7 +193,9 @@ def observed_coverage(
             f"errors must be counts from 0 to {law.examples}, the size of a test set, and at least "
             "one of them"
         )
-    covered = int(_covers(counts, law.examples, error, confidence, method).sum())
+    distinct, times = np.unique(counts, return_counts=True)
+    lower, upper = interval_bounds(distinct, law.examples, confidence, method)
+    covered = int(times[_covers(lower, upper, error)].sum())
     return Coverage(
         method=method,
         confidence=confidence,
@@ -121,12 +207,20 @@ def observed_coverage(
     )
 
 
-def _covers(
-    errors: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    examples: int,
-    error: float,
-    confidence: float,
-    method: str,
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    lower, upper = interval_bounds(errors, examples, confidence, method)
+def _checked_examples(examples: int) -> int:
+    number = whole_number("examples", examples, at_least=1)
+    if number > _MOST_EXAMPLES:
+        raise InputError(f"examples must be at most {_MOST_EXAMPLES} to sum over, got {number}")
+    return number
+
+
+def _covers(lower: NDArray[np.float64], upper: NDArray[np.float64], error: float) -> _Bools:
     return (lower <= error) & (error <= upper)
+
+
+def _within(
+    first: NDArray[np.intp], last: NDArray[np.intp], m: int, p: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return P(first <= K <= last) for K ~ Binomial(m, p); 0 where there is no such count."""
+    inside = 1 - at_most(first - 1, m, p) - at_least(last + 1, m, p)
+    return np.where(first <= last, np.maximum(inside, 0.0), 0.0)

@@ -1,23 +1,36 @@
 """Confidence intervals for an error rate from the number of errors among the examples."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, SupportsIndex
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import betaincinv
+from numpy.typing import ArrayLike, NDArray
 
-from backproof._core.checks import open_unit
-from backproof._core.errors import InputError
-from backproof._core.results import Result
-from backproof.risk.counts import checked_counts
-from backproof.risk.law import binomial_quantile
+from backproof._core.checks import one_of, open_unit
+from backproof._core.results import ArrayResult, Result
+from backproof.risk.counts import checked_count_arrays
+from backproof.risk.methods import anytime, approximate, concentration, exact
+from backproof.risk.methods.method import SIDES, Bounds, Guarantee, Method, Side
 
-Side = Literal["two-sided", "upper", "lower"]
-Guarantee = Literal["finite-sample", "asymptotic"]
-Counts = NDArray[np.int64]
-Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
+_Count = int | np.integer[Any]
+_Counts = NDArray[np.integer[Any]] | Sequence[int]
+
+METHODS: dict[str, Method] = {
+    "clopper-pearson": exact.CLOPPER_PEARSON,
+    "blaker": exact.BLAKER,
+    "hoeffding": concentration.HOEFFDING,
+    "chernoff-kl": concentration.CHERNOFF_KL,
+    "bentkus": exact.BENTKUS,
+    "beta-binomial": anytime.BETA_BINOMIAL,
+    "wilson": approximate.WILSON,
+    "jeffreys": approximate.JEFFREYS,
+    "agresti-coull": approximate.AGRESTI_COULL,
+    "normal": approximate.NORMAL,
+    "bootstrap-percentile": approximate.BOOTSTRAP_PERCENTILE,
+    "bootstrap-bca": approximate.BOOTSTRAP_BCA,
+}
+"""Every method by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +51,8 @@ class Interval(Result):
     """Name of the method, a key of `METHODS`."""
     guarantee: Guarantee
     """``finite-sample``: covers at least with the nominal probability, whatever the true error
-    rate and the number of examples; ``asymptotic``: only in the limit of many examples."""
+    rate and the number of examples; ``anytime``: even where the number of examples depends on what
+    was seen; ``asymptotic``: only in the limit of many examples."""
     assumptions: str
     """What the examples must be for that."""
     source: str
@@ -51,136 +65,154 @@ class Interval(Result):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """One row of the table of methods."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Intervals(ArrayResult):
+    """Intervals for many error rates, made in one way; ``intervals[i]`` is an `Interval`."""
 
-    bounds: Callable[[Counts, int, float], Bounds]
-    """From errors, examples and the probability of missing on one side to both bounds."""
+    estimate: NDArray[np.float64]
+    """Errors over examples, in the common shape of both arguments."""
+    lower: NDArray[np.float64]
+    """Lower ends, in the same shape."""
+    upper: NDArray[np.float64]
+    """Upper ends, in the same shape."""
+    confidence: float
+    """Nominal probability of each interval, for itself, of covering its true error rate."""
+    side: Side
+    """As for `Interval`, like all that follows."""
+    method: str
+    """Name of the method, a key of `METHODS`."""
     guarantee: Guarantee
-    """See `Interval.guarantee`."""
+    """What the method guarantees."""
     assumptions: str
-    """See `Interval.assumptions`."""
+    """What the examples must be for that."""
     source: str
-    """See `Interval.source`."""
+    """Where the method comes from."""
+
+    def __len__(self) -> int:
+        return len(self.estimate)
+
+    def __getitem__(self, index: Any) -> "Interval | Intervals":
+        """Return one interval, or those of a slice."""
+        return _made(
+            self.estimate[index],
+            (self.lower[index], self.upper[index]),
+            self.confidence,
+            self.method,
+            self.side,
+        )
+
+    def __iter__(self) -> "Iterator[Interval | Intervals]":
+        return (self[index] for index in range(len(self)))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.estimate.size} intervals ({self.confidence:.6g} {self.side}, {self.method}, "
+            f"{self.guarantee})"
+        )
 
 
-def _hoeffding(errors: Counts, examples: int, tail: float) -> Bounds:
-    margin = np.sqrt(np.log(1 / tail) / (2 * examples))
-    estimate = errors / examples
-    return np.maximum(estimate - margin, 0.0), np.minimum(estimate + margin, 1.0)
-
-
-def _clopper_pearson(errors: Counts, examples: int, tail: float) -> Bounds:
-    # Beta quantiles solve P(K >= k; p) = tail and P(K <= k; p) = tail. At k = 0 and k = m one of
-    # the parameters is 0 and the bound is that end of [0, 1]; the 1s only keep SciPy quiet.
-    none, all_wrong = errors == 0, errors == examples
-    lower = betaincinv(np.where(none, 1, errors), examples - errors + 1, tail)
-    upper = betaincinv(errors + 1, np.where(all_wrong, 1, examples - errors), 1 - tail)
-    return np.where(none, 0.0, lower), np.where(all_wrong, 1.0, upper)
-
-
-def _bootstrap_percentile(errors: Counts, examples: int, tail: float) -> Bounds:
-    # Resampling m examples with k errors draws Binomial(m, k/m) errors, so the percentiles of
-    # infinitely many resamples are that binomial's quantiles.
-    estimate = errors / examples
-    lower = binomial_quantile(np.asarray(tail), examples, estimate)
-    upper = binomial_quantile(np.asarray(1 - tail), examples, estimate)
-    return lower / examples, upper / examples
-
-
-METHODS: dict[str, Method] = {
-    "clopper-pearson": Method(
-        bounds=_clopper_pearson,
-        guarantee="finite-sample",
-        # Fixed class counts make the number of errors a sum of unequal Bernoulli variables, which
-        # is more concentrated about its mean than the binomial: Hoeffding (1956).
-        assumptions=(
-            "independent examples of the distribution that the error rate is about, drawn at "
-            "random or with fixed class counts"
-        ),
-        source=(
-            "Clopper and Pearson (1934), Biometrika 26, 404-413; for fixed class counts Hoeffding "
-            "(1956), Ann. Math. Statist. 27, 713-721"
-        ),
-    ),
-    "hoeffding": Method(
-        bounds=_hoeffding,
-        guarantee="finite-sample",
-        assumptions="independent examples; any loss with range 1",
-        source="Hoeffding (1963), J. Amer. Statist. Assoc. 58, 13-30, Theorem 2",
-    ),
-    "bootstrap-percentile": Method(
-        bounds=_bootstrap_percentile,
-        guarantee="asymptotic",
-        assumptions="independent examples, many of them and many errors",
-        source="Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13",
-    ),
-}
-"""Every method by its name."""
-
-
+@overload
 def interval(
-    errors: SupportsIndex,
-    examples: SupportsIndex,
+    errors: _Count,
+    examples: _Count,
+    confidence: float = ...,
+    method: str = ...,
+    side: Side = ...,
+) -> Interval: ...
+@overload
+def interval(
+    errors: _Count | _Counts,
+    examples: _Counts,
+    confidence: float = ...,
+    method: str = ...,
+    side: Side = ...,
+) -> Intervals: ...
+@overload
+def interval(
+    errors: _Counts,
+    examples: _Count | _Counts,
+    confidence: float = ...,
+    method: str = ...,
+    side: Side = ...,
+) -> Intervals: ...
+def interval(
+    errors: _Count | _Counts,
+    examples: _Count | _Counts,
     confidence: float = 0.95,
     method: str = "clopper-pearson",
     side: Side = "two-sided",
-) -> Interval:
+) -> Interval | Intervals:
     """Return an interval for the true error rate.
 
     Parameters
     ----------
     errors
-        Number of examples that were classified wrongly, 0 to `examples`.
+        Number of examples that were classified wrongly, 0 to `examples`; or an array of them.
     examples
-        Number of independent test examples, at least 1.
+        Number of independent test examples, 1 to 2**53; or an array of them, broadcast against
+        `errors`.
     confidence
         Probability of covering, in (0, 1).
     method
-        A key of `METHODS`.
+        A key of `METHODS`. Where no example is dropped and none was looked at before, the default
+        is the safe choice; ``beta-binomial`` allows to look at any time.
     side
         ``two-sided`` with equal tails, or one bound: ``upper`` or ``lower``.
+
+    Returns
+    -------
+    Interval or Intervals
+        The latter where an argument is an array.
 
     Raises
     ------
     InputError
         If an argument is out of range.
     """
-    k, m = checked_counts(errors, examples)
-    lower, upper = interval_bounds(np.array([k]), m, confidence, method, side)
+    k, m = checked_count_arrays(errors, examples)
+    bounds = interval_bounds(k, m, confidence, method, side)
+    return _made(k / m, bounds, float(confidence), method, side)
+
+
+def _made(
+    estimate: Any, bounds: tuple[Any, Any], confidence: float, method: str, side: Side
+) -> Interval | Intervals:
     row = METHODS[method]
-    return Interval(
-        estimate=k / m,
-        lower=float(lower[0]),
-        upper=float(upper[0]),
-        confidence=float(confidence),
-        side=side,
-        method=method,
-        guarantee=row.guarantee,
-        assumptions=row.assumptions,
-        source=row.source,
-    )
+    rest: dict[str, Any] = {
+        "confidence": confidence,
+        "side": side,
+        "method": method,
+        "guarantee": row.guarantee,
+        "assumptions": row.assumptions,
+        "source": row.source,
+    }
+    lower, upper = bounds
+    if np.ndim(estimate) == 0:
+        return Interval(estimate=float(estimate), lower=float(lower), upper=float(upper), **rest)
+    return Intervals(estimate=estimate, lower=lower, upper=upper, **rest)
 
 
 def interval_bounds(
-    errors: Counts, examples: int, confidence: float, method: str, side: Side = "two-sided"
+    errors: ArrayLike,
+    examples: ArrayLike,
+    confidence: float,
+    method: str,
+    side: Side = "two-sided",
 ) -> Bounds:
-    """Return the lower and upper bounds for an array of error counts.
+    """Return the lower and upper bounds for counts that are known to be counts.
 
     Parameters
     ----------
-    errors
-        Error counts from 0 to `examples`, any shape.
-    examples
-        Number of examples behind each count.
+    errors, examples
+        Error counts from 0 to the number of examples, broadcast against each other. Fractions are
+        meant for planning, where the count is an expected one.
     confidence, method, side
         As for `interval`.
 
     Returns
     -------
     lower, upper : numpy.ndarray
-        In the shape of `errors`, rates in [0, 1].
+        In the common shape, rates in [0, 1].
 
     Raises
     ------
@@ -188,14 +220,10 @@ def interval_bounds(
         If confidence, method or side is none.
     """
     miss = 1 - open_unit("confidence", confidence)
-    if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if side not in ("two-sided", "upper", "lower"):
-        raise InputError(f"side must be two-sided, upper or lower, got {side!r}")
-    tail = miss / 2 if side == "two-sided" else miss
-    lower, upper = METHODS[method].bounds(errors, examples, tail)
-    if side == "upper":
-        lower = np.zeros_like(lower)
-    if side == "lower":
-        upper = np.ones_like(upper)
-    return lower, upper
+    row = METHODS[one_of("method", method, METHODS)]
+    one_of("side", side, SIDES)
+    k, m = np.broadcast_arrays(np.asarray(errors, dtype=float), np.asarray(examples, dtype=float))
+    if side == "two-sided":
+        return row.two_sided(k, m, miss)
+    lower, upper = row.one_sided(k, m, miss)
+    return (np.zeros_like(lower), upper) if side == "upper" else (lower, np.ones_like(upper))

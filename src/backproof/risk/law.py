@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, betaln, xlog1py, xlogy
 
 from backproof._core.checks import rate, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
-
-Array = NDArray[np.float64]
+from backproof.risk.binomial import probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,32 +68,5 @@ def sampling_law(error_rates: Sequence[float], counts: Sequence[int]) -> Samplin
         )
     law = np.ones(1)
     for error, size in zip(rates, sizes, strict=True):
-        law = np.convolve(law, binomial_probabilities(size, error))
+        law = np.convolve(law, probabilities(size, error))
     return SamplingLaw(probabilities=tuple(law.tolist()))
-
-
-def binomial_probabilities(n: int, p: float) -> Array:
-    """Return P(K = k) of Binomial(n, p) for k = 0, …, n."""
-    k = np.arange(n + 1)
-    # log C(n, k) = -log(n + 1) - log B(n - k + 1, k + 1)
-    log_choose = -np.log(n + 1) - betaln(n - k + 1, k + 1)
-    probabilities: Array = np.exp(log_choose + xlogy(k, p) + xlog1py(n - k, -p))
-    return probabilities
-
-
-def binomial_quantile(q: ArrayLike, n: int, p: ArrayLike) -> Array:
-    """Return the smallest k with P(K <= k) >= q for Binomial(n, p), elementwise.
-
-    By bisection on the distribution function, which is exact for whole numbers.
-    """
-    q, p = np.broadcast_arrays(np.asarray(q, dtype=float), np.asarray(p, dtype=float))
-    low = np.full(q.shape, -1.0)  # P(K <= low) < q throughout
-    high = np.full(q.shape, float(n))
-    while np.any(high - low > 1):
-        middle = np.floor((low + high) / 2)
-        # bdtr is not defined at -1; those entries are finished and keep their bounds.
-        enough = bdtr(np.maximum(middle, 0), n, p) >= q
-        open_ = high - low > 1
-        high = np.where(open_ & enough, middle, high)
-        low = np.where(open_ & ~enough, middle, low)
-    return high

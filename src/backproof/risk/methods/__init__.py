@@ -1,0 +1,1 @@
+"""The methods behind `backproof.risk.interval`, a module a kind of guarantee."""
