@@ -4,6 +4,9 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import SupportsIndex
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from backproof._core.errors import InputError
 
 
@@ -36,9 +39,32 @@ def rate(name: str, value: float) -> float:
     return _number(name, value, lambda x: 0.0 <= x <= 1.0, "lie in [0, 1]")
 
 
+def rates(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return `values` as an array of ``float`` from 0 to 1; `InputError` if any is not."""
+    if np.ndim(values) == 0:
+        return np.asarray(rate(name, values))  # type: ignore[arg-type]
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be numbers in [0, 1], got {values!r}") from None
+    wrong = ~((array >= 0) & (array <= 1))  # NaN is neither
+    if wrong.any():
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise InputError(
+            f"{name} must lie in [0, 1], got {int(wrong.sum())} that do not, the first at index "
+            f"{first}: {array[first]:g}"
+        )
+    return array
+
+
 def positive(name: str, value: float) -> float:
     """Return `value` as a finite ``float`` above 0; `InputError` if it is not."""
     return _number(name, value, lambda x: 0.0 < x < float("inf"), "be finite and above 0")
+
+
+def not_negative(name: str, value: float) -> float:
+    """Return `value` as a finite ``float`` of at least 0; `InputError` if it is not."""
+    return _number(name, value, lambda x: 0.0 <= x < float("inf"), "be finite and at least 0")
 
 
 def one_of(name: str, value: str, known: Iterable[str]) -> str:

@@ -21,7 +21,12 @@ _RENAME_EXCHANGE = 2
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, replacing an old file only when the new one is whole.
+    """Write `text` to `path` as UTF-8, as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, replacing an old file only when the new one is whole.
 
     Raises
     ------
@@ -32,10 +37,10 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+            dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as file:
             temporary = Path(file.name)
-            file.write(text)
+            file.write(data)
         _apply_umask(temporary, 0o666)
         temporary.replace(path)
     except OSError as error:

@@ -25,7 +25,7 @@ class Result:
 
     def to_json(self, indent: int = 0) -> str:
         """Return the result as JSON; with `indent` > 0 spread over lines."""
-        text = msgspec.json.encode(self, enc_hook=_encoded)
+        text = to_json(self)
         return (msgspec.json.format(text, indent=indent) if indent else text).decode()
 
     @classmethod
@@ -73,6 +73,11 @@ class ArrayResult(Result):
         return type(other) is type(self) and self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def to_json(value: Any) -> bytes:
+    """Return results, or containers of them, as JSON."""
+    return msgspec.json.encode(value, enc_hook=_encoded)
 
 
 def _encoded(value: Any) -> Any:

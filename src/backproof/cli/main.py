@@ -15,8 +15,11 @@ import click
 from backproof import __version__
 from backproof._core.errors import BackproofError
 from backproof.cli.check import check
+from backproof.cli.coverage import coverage
 from backproof.cli.explain import explain
+from backproof.cli.interval import interval
 from backproof.cli.lab import lab
+from backproof.cli.plan import plan
 from backproof.cli.report import report
 
 _UNUSABLE_INPUT = 2
@@ -32,10 +35,8 @@ def commands(debug: bool) -> None:
     """Proof for backprop: explain the tape, verify the gradient, train, certify the test error."""
 
 
-commands.add_command(check)
-commands.add_command(explain)
-commands.add_command(lab)
-commands.add_command(report)
+for command in (check, coverage, explain, interval, lab, plan, report):
+    commands.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -3,11 +3,14 @@
 from matplotlib.figure import Figure
 
 from backproof.plots.boundary import boundary
+from backproof.plots.coverage import coverages
 from backproof.plots.graph import graph
+from backproof.plots.intervals import intervals
 from backproof.plots.losses import LossCurve, losses
+from backproof.plots.plans import plans
 from backproof.plots.sampling import SamplingPanel, sampling
 from backproof.plots.seeds import SeedErrors, seed_errors
-from backproof.plots.style import FORMATS, save, svg
+from backproof.plots.style import FORMATS, rendered, save, svg
 from backproof.plots.sweep import PublishedDifference, sweep
 
 __all__ = [
@@ -18,8 +21,12 @@ __all__ = [
     "SamplingPanel",
     "SeedErrors",
     "boundary",
+    "coverages",
     "graph",
+    "intervals",
     "losses",
+    "plans",
+    "rendered",
     "sampling",
     "save",
     "seed_errors",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from math import log10
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 
 from matplotlib import style as mpl_style
 from matplotlib.axes import Axes
@@ -27,6 +27,22 @@ SEED = "#606060"  # circles
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#56B4E9", "#E69F00", "#CC79A7")
 SERIES_LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)))
 SERIES_MARKERS = ("o", "D", "s", "v", "P", "X")
+
+
+class Look(NamedTuple):
+    """How one kind of thing is drawn: a colour, and a second cue to it."""
+
+    color: str
+    marker: str
+    line: Any
+
+
+GUARANTEES = {
+    "finite-sample": Look("#0072B2", "o", "-"),
+    "anytime": Look("#009E73", "s", "-"),
+    "asymptotic": Look("#D55E00", "D", "-"),
+}
+"""How intervals are drawn, by what they guarantee."""
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -81,6 +97,23 @@ def decades(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def series(number: int) -> Look:
+    """Return the look of the n-th of several curves; after six the pairing of cues changes."""
+    turn = number // len(SERIES)
+    return Look(
+        SERIES[number % len(SERIES)],
+        SERIES_MARKERS[(number + turn) % len(SERIES_MARKERS)],
+        SERIES_LINES[(number + turn) % len(SERIES_LINES)],
+    )
+
+
+def percents(axis: Axis, digits: tuple[int, ...] = (1,)) -> None:
+    """Label a logarithmic axis of percentages in plain numbers that begin with these digits."""
+    axis.set_major_locator(LogLocator(subs=digits, numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _power(value: float) -> str:
     return "10" + f"{log10(value):.0f}".translate(_SUPERSCRIPT)
 
@@ -124,10 +157,15 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 
 def svg(figure: Figure) -> str:
     """Return `figure` as the text of an SVG file."""
+    return rendered(figure, "svg").decode()
+
+
+def rendered(figure: Figure, suffix: str) -> bytes:
+    """Return `figure` as the content of a file in one of `FORMATS`."""
     with _style():
         _lay_out(figure)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata=_undated("svg"))
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, dpi=200, metadata=_undated(suffix))
     return buffer.getvalue()
 
 

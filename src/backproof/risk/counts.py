@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
 
-_MOST_EXAMPLES = 2**53  # whole numbers that a float64 holds exactly
+MOST_EXAMPLES = 2**53
+"""The largest number of examples: whole numbers up to it are exact in a float64."""
 
 Counts = NDArray[np.int64]
 
@@ -31,8 +32,8 @@ def checked_counts(errors: SupportsIndex, examples: SupportsIndex) -> tuple[int,
 def checked_examples(examples: SupportsIndex) -> int:
     """Return a number of examples as ``int``, from 1 to 2**53; `InputError` if it is none."""
     m = whole_number("examples", examples, at_least=1)
-    if m > _MOST_EXAMPLES:
-        raise InputError(f"examples must be at most {_MOST_EXAMPLES}, got a larger number")
+    if m > MOST_EXAMPLES:
+        raise InputError(f"examples must be at most {MOST_EXAMPLES}, got a larger number")
     return m
 
 
@@ -57,7 +58,7 @@ def checked_count_arrays(
             f"errors and examples must have one shape, got {k.shape} and {m.shape}"
         ) from None
     _refuse(m < 1, m, "examples must be at least 1")
-    _refuse(m > _MOST_EXAMPLES, m, f"examples must be at most {_MOST_EXAMPLES}")
+    _refuse(m > MOST_EXAMPLES, m, f"examples must be at most {MOST_EXAMPLES}")
     _refuse(k < 0, k, "errors must be at least 0")
     _refuse(k > m, k, "errors must be at most the number of examples")
     return k, m

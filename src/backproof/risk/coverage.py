@@ -1,51 +1,21 @@
-"""How often an interval method covers the true error: exactly, by summation."""
+"""How often an interval method covers the true error: exactly, by summation over the counts."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from backproof._core.checks import rate, whole_number
+from backproof._core.checks import one_of, rates, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
-from backproof.risk.binomial import at_least, at_most, probabilities
-from backproof.risk.interval import Interval, interval, interval_bounds
+from backproof.risk.binomial import Array, at_least, at_most, probability
+from backproof.risk.interval import METHODS, interval_bounds
 from backproof.risk.law import SamplingLaw
-from backproof.risk.methods.method import Side
+from backproof.risk.methods.method import Guarantee, Side
 
 _MOST_EXAMPLES = 10_000_000  # an interval for every count is held in memory
-_Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Coverage(Result):
-    """The share of test sets whose interval covers the true error."""
-
-    method: str
-    """The interval method, a key of `METHODS`."""
-    confidence: float
-    """The intervals' nominal confidence."""
-    examples: int
-    """Size of each test set."""
-    covered: int
-    """Test sets whose interval covers the true error."""
-    sets: int
-    """Test sets."""
-    exact: float
-    """Probability of covering, summed over the law of the number of errors."""
-    uncertainty: Interval
-    """95 % Clopper-Pearson interval for that probability, from the test sets."""
-
-    @property
-    def observed(self) -> float:
-        """Share of test sets that are covered."""
-        return self.covered / self.sets
-
-    def __str__(self) -> str:
-        return (
-            f"{self.method}: {self.covered} of {self.sets} covered ({self.observed:.2%}), "
-            f"exactly {self.exact:.2%}, nominal {self.confidence:g}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +42,75 @@ class WorstCoverage(Result):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class MethodCoverage(Result):
+    """How well one method keeps its word."""
+
+    method: str
+    """The interval method, a key of `METHODS`."""
+    guarantee: Guarantee
+    """What the method guarantees."""
+    confidence: float
+    """The intervals' nominal confidence."""
+    side: Side
+    """Which ends the intervals have."""
+    examples: int
+    """Size of the test set."""
+    error: float
+    """The true error rate."""
+    coverage: float
+    """Probability of covering that rate."""
+    worst: WorstCoverage | None
+    """The least such probability over all rates; ``None`` where it is not known exactly."""
+
+    def __str__(self) -> str:
+        return f"{self.method}: {self.coverage:.4%} at error {self.error:g}; {self.worst}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoverageCurve(Result):
+    """The coverage of one method for many true error rates."""
+
+    of: MethodCoverage
+    """The method, its confidence, and the size of the test set."""
+    errors: tuple[float, ...]
+    """True error rates, growing."""
+    coverages: tuple[float, ...]
+    """Probability of covering each of them."""
+
+    def __str__(self) -> str:
+        return f"{self.of.method}: coverage at {len(self.errors)} error rates"
+
+
+@overload
 def coverage(
     method: str,
     examples: int,
     error: float,
+    confidence: float = ...,
+    *,
+    side: Side = ...,
+    law: SamplingLaw | None = ...,
+) -> float: ...
+@overload
+def coverage(
+    method: str,
+    examples: int,
+    error: NDArray[np.float64] | Sequence[float],
+    confidence: float = ...,
+    *,
+    side: Side = ...,
+    law: SamplingLaw | None = ...,
+) -> NDArray[np.float64]: ...
+def coverage(
+    method: str,
+    examples: int,
+    error: float | NDArray[np.float64] | Sequence[float],
     confidence: float = 0.95,
     *,
     side: Side = "two-sided",
     law: SamplingLaw | None = None,
-) -> float:
+) -> float | NDArray[np.float64]:
     """Return the probability that an interval covers the true error, by summation.
 
     Parameters
@@ -90,7 +120,7 @@ def coverage(
     examples
         Size of the test set, at most 10 million.
     error
-        The true error rate, in [0, 1].
+        The true error rate, in [0, 1], or an array of such.
     confidence
         The intervals' nominal confidence, in (0, 1).
     side
@@ -98,18 +128,29 @@ def coverage(
     law
         Law of the number of errors; ``None``: binomial in `error`, for independent examples.
 
+    Returns
+    -------
+    float or numpy.ndarray
+        In the shape of `error`.
+
     Raises
     ------
     InputError
         If an argument is out of range.
     """
     examples = _checked_examples(examples)
-    error = rate("error", error)
+    errors = rates("error", error)
     if law is not None and law.examples != examples:
         raise InputError(f"the law is about {law.examples} examples, not {examples}")
-    law_of_errors = probabilities(examples, error) if law is None else law.probabilities
-    lower, upper = interval_bounds(np.arange(examples + 1), examples, confidence, method, side)
-    return float(np.asarray(law_of_errors)[_covers(lower, upper, error)].sum())
+    lower, upper = _every_interval(method, examples, confidence, side)
+    found = np.empty(errors.shape)
+    for at, p in np.ndenumerate(errors):
+        inside = np.flatnonzero(covers(lower, upper, float(p)))
+        if law is None:
+            found[at] = probability(inside, examples, float(p)).sum()
+        else:
+            found[at] = np.asarray(law.probabilities)[inside].sum()
+    return float(found) if errors.ndim == 0 else found
 
 
 def worst_coverage(
@@ -138,8 +179,8 @@ def worst_coverage(
         If an argument is out of range, or the method's ends do not grow with the errors.
     """
     examples = _checked_examples(examples)
-    lower, upper = interval_bounds(np.arange(examples + 1), examples, confidence, method, side)
-    if (np.diff(lower) < 0).any() or (np.diff(upper) < 0).any():
+    lower, upper = _every_interval(method, examples, confidence, side)
+    if not _grow(lower, upper):
         raise InputError(
             f"the ends of {method} intervals at confidence {confidence:g} do not all grow with the "
             "number of errors, so their worst case is not known exactly: use coverage on a grid"
@@ -164,47 +205,79 @@ def worst_coverage(
     )
 
 
-def observed_coverage(
-    method: str, errors: ArrayLike, confidence: float, *, error: float, law: SamplingLaw
-) -> Coverage:
-    """Count the test sets whose interval covers the true error, beside the exact probability.
+def coverages(
+    examples: int,
+    error: float,
+    confidence: float = 0.95,
+    *,
+    side: Side = "two-sided",
+    methods: Iterable[str] = tuple(METHODS),
+) -> tuple[MethodCoverage, ...]:
+    """Return the coverage of several methods side by side, with each one's worst.
 
     Parameters
     ----------
-    method
-        A key of `METHODS`.
-    errors
-        Number of errors in each test set, shape (sets,).
-    confidence
-        The intervals' nominal confidence.
-    error
-        The true error rate.
-    law
-        The law of the number of errors on a test set of that size.
+    examples, error, confidence, side
+        As for `coverage`.
+    methods
+        Keys of `METHODS`.
 
     Raises
     ------
     InputError
         If an argument is out of range.
     """
-    counts = np.asarray(errors)
-    if counts.size == 0 or counts.min() < 0 or counts.max() > law.examples:
-        raise InputError(
-            f"errors must be counts from 0 to {law.examples}, the size of a test set, and at least "
-            "one of them"
+    return tuple(
+        MethodCoverage(
+            method=method,
+            guarantee=METHODS[one_of("method", method, METHODS)].guarantee,
+            confidence=float(confidence),
+            side=side,
+            examples=examples,
+            error=float(error),
+            coverage=coverage(method, examples, error, confidence, side=side),
+            worst=_worst_if_known(method, examples, confidence, side),
         )
-    distinct, times = np.unique(counts, return_counts=True)
-    lower, upper = interval_bounds(distinct, law.examples, confidence, method)
-    covered = int(times[_covers(lower, upper, error)].sum())
-    return Coverage(
-        method=method,
-        confidence=confidence,
-        examples=law.examples,
-        covered=covered,
-        sets=len(counts),
-        exact=coverage(method, law.examples, error, confidence, law=law),
-        uncertainty=interval(covered, len(counts)),
+        for method in methods
     )
+
+
+def coverage_curve(of: MethodCoverage, points: int = 600) -> CoverageCurve:
+    """Return a method's coverage for error rates from almost none to one half.
+
+    Parameters
+    ----------
+    of
+        The method, its confidence, and the size of the test set.
+    points
+        Number of error rates, evenly spaced on a logarithmic scale, at least 2.
+
+    Raises
+    ------
+    InputError
+        If `points` is out of range.
+    """
+    count = whole_number("points", points, at_least=2)
+    errors = np.geomspace(min(0.05, 0.05 / of.examples), 0.5, count)
+    found = coverage(of.method, of.examples, errors, of.confidence, side=of.side)
+    return CoverageCurve(of=of, errors=tuple(errors.tolist()), coverages=tuple(found.tolist()))
+
+
+def _worst_if_known(
+    method: str, examples: int, confidence: float, side: Side
+) -> WorstCoverage | None:
+    ends = _every_interval(method, examples, confidence, side)
+    return worst_coverage(method, examples, confidence, side=side) if _grow(*ends) else None
+
+
+def _every_interval(
+    method: str, examples: int, confidence: float, side: Side
+) -> tuple[Array, Array]:
+    return interval_bounds(np.arange(examples + 1), examples, confidence, method, side)
+
+
+def _grow(lower: Array, upper: Array) -> bool:
+    return bool((np.diff(lower) >= 0).all() and (np.diff(upper) >= 0).all())
 
 
 def _checked_examples(examples: int) -> int:
@@ -214,13 +287,12 @@ def _checked_examples(examples: int) -> int:
     return number
 
 
-def _covers(lower: NDArray[np.float64], upper: NDArray[np.float64], error: float) -> _Bools:
+def covers(lower: Array, upper: Array, error: float) -> NDArray[np.bool_]:
+    """Return which of the intervals hold the error rate."""
     return (lower <= error) & (error <= upper)
 
 
-def _within(
-    first: NDArray[np.intp], last: NDArray[np.intp], m: int, p: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _within(first: NDArray[np.intp], last: NDArray[np.intp], m: int, p: Array) -> Array:
     """Return P(first <= K <= last) for K ~ Binomial(m, p); 0 where there is no such count."""
     inside = 1 - at_most(first - 1, m, p) - at_least(last + 1, m, p)
     return np.where(first <= last, np.maximum(inside, 0.0), 0.0)

@@ -48,7 +48,7 @@ class Interval(Result):
     side: Side
     """``two-sided``, or the side that is bounded: ``upper`` or ``lower``."""
     method: str
-    """Name of the method, a key of `METHODS`."""
+    """Name of the method; that of `interval` is a key of `METHODS`."""
     guarantee: Guarantee
     """``finite-sample``: covers at least with the nominal probability, whatever the true error
     rate and the number of examples; ``anytime``: even where the number of examples depends on what

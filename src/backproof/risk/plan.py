@@ -1,37 +1,48 @@
-"""How many test examples a given accuracy of the test error needs."""
+"""How many test examples a given accuracy of the test error needs, and what a number gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor, log
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import bdtr
 
-from backproof._core.checks import open_unit
+from backproof._core.checks import one_of, open_unit, rate, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
+from backproof.risk.counts import checked_examples
+from backproof.risk.methods.method import SIDES, Guarantee, Side
+from backproof.risk.planning.methods import PLANS, PlanMethod, Terms
 
-_SMALLEST_MARGIN = {"hoeffding": 1e-9, "exact": 1e-3}
-_EXACT_SOURCE = (
-    "exact binomial probabilities, the true error at its worst; for fixed class counts Hoeffding "
-    "(1956), Ann. Math. Statist. 27, 713-721"
-)
+_LARGEST_DRAWN = 0.5
+_SMALLEST_MARGIN = 1e-6  # sizes up to 1e12, for which everything was tested
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Result):
-    """A sample size that guarantees the accuracy of a test error."""
+    """A sample size and the accuracy of a test error that it brings."""
 
     examples: int
-    """The smallest number m of test examples for which, with it and with every larger number,
-    P(|test error - true error| > margin) <= 1 - confidence by this method."""
+    """The number m of test examples: the smallest with which, and with every larger number, the
+    promise holds; or the one that was asked about."""
     margin: float
-    """Largest deviation of the test error from the true error that is accepted."""
+    """Largest deviation that is accepted, a difference of rates."""
     confidence: float
     """Probability that the deviation is no larger."""
+    side: Side
+    """``two-sided``, or the side on which the true error is bounded: ``upper`` or ``lower``."""
     method: str
-    """``hoeffding`` or ``exact``."""
+    """A key of `PLANS`."""
+    promise: str
+    """What holds, in words."""
+    expected: float | None
+    """The error rate that the number is planned for; ``None``: any."""
+    power: float | None
+    """Probability of telling two models apart; ``None`` where nothing is compared."""
+    disagreement: float | None
+    """Share of examples on which exactly one of two models is wrong; ``None`` where nothing is
+    compared."""
+    guarantee: Guarantee
+    """``finite-sample``, ``anytime`` or ``asymptotic``, as for an interval."""
     assumptions: str
     """What the examples and the loss must be."""
     source: str
@@ -39,112 +50,228 @@ class Plan(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.examples} examples for ± {self.margin:g} at confidence {self.confidence:g} "
-            f"({self.method})"
+            f"{self.examples} examples for {_SIGNS[self.side]} {self.margin:g} at confidence "
+            f"{self.confidence:g} ({self.method})"
         )
 
 
-def plan(margin: float, confidence: float, method: str = "hoeffding") -> Plan:
-    """Return how many test examples bring the test error within `margin` of the true error.
+_SIGNS: dict[Side, str] = {"two-sided": "±", "upper": "+", "lower": "−"}
+
+
+def plan(
+    margin: float,
+    confidence: float = 0.95,
+    method: str | None = None,
+    side: Side = "two-sided",
+    expected: float | None = None,
+    *,
+    power: float | None = None,
+    disagreement: float | None = None,
+) -> Plan:
+    """Return how many test examples bring a given accuracy.
 
     Parameters
     ----------
     margin
-        Accepted deviation, in (0, 1).
+        Accepted deviation, in [1e-6, 1); for ``mcnemar`` the difference of the two error rates.
     confidence
-        Probability of keeping it, in (0, 1), whatever the true error is.
+        Probability of keeping it, in (0, 1).
     method
-        ``hoeffding``: for any loss with range 1, m >= ln(2/δ) / (2 margin²); ``exact``: for the
-        0/1 loss, whose number of errors is binomial, the smallest number that does.
+        A key of `PLANS`; ``None``: ``hoeffding``, or ``clopper-pearson`` with an `expected` error.
+    side
+        ``two-sided``, or one bound alone: ``upper`` or ``lower``.
+    expected
+        The error rate that is expected, in [0, 1]; the bounds shall then lie within the margin of
+        it. ``None``: whatever the error turns out to be.
+    power
+        For ``mcnemar``: probability of telling the models apart, in (0, 1); ``None``: 0.8.
+    disagreement
+        For ``mcnemar``: share of examples on which exactly one model is wrong, in [margin, 1].
+        ``None``: the largest possible, 2·expected - margin, or 1 where nothing is expected.
 
     Raises
     ------
     InputError
-        If an argument is out of range.
+        If an argument is out of range, or is none that the method knows.
     """
-    # As the decimal that the user wrote: 2·m·0.01 must be whole where it is whole on paper.
-    exact_margin = Fraction(str(open_unit("margin", margin)))
-    miss = float(1 - Fraction(str(open_unit("confidence", confidence))))
-    if method not in _METHODS:
-        raise InputError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
-    if exact_margin < Fraction(str(_SMALLEST_MARGIN[method])):
-        raise InputError(
-            f"margin must be at least {_SMALLEST_MARGIN[method]:g} for the method {method}, got "
-            f"{margin:g}: choose a larger one"
-            + (", or the method hoeffding" if method == "exact" else "")
+    name = method or ("hoeffding" if expected is None else "clopper-pearson")
+    row = PLANS[one_of("method", name, PLANS)]
+    exact_margin = _checked_margin(margin)
+    terms = _terms(name, row, float(margin), confidence, side, expected, power, disagreement)
+    return _made(name, row, terms, row.examples(exact_margin, terms), float(margin))
+
+
+def plan_margin(
+    examples: int,
+    confidence: float = 0.95,
+    method: str | None = None,
+    side: Side = "two-sided",
+    expected: float | None = None,
+    *,
+    power: float | None = None,
+    disagreement: float | None = None,
+) -> Plan:
+    """Return the accuracy that a given number of test examples brings.
+
+    Parameters
+    ----------
+    examples
+        Number of test examples, at least 1.
+    confidence, method, side, expected, power, disagreement
+        As for `plan`.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or is none that the method knows.
+    """
+    name = method or ("hoeffding" if expected is None else "clopper-pearson")
+    row = PLANS[one_of("method", name, PLANS)]
+    m = checked_examples(examples)
+    terms = _terms(name, row, None, confidence, side, expected, power, disagreement)
+    return _made(name, row, terms, m, row.margin(m, terms))
+
+
+def plans(
+    margin: float | None = None,
+    confidence: float = 0.95,
+    side: Side = "two-sided",
+    expected: float | None = None,
+    *,
+    examples: int | None = None,
+    power: float = 0.8,
+    disagreement: float | None = None,
+) -> tuple[Plan, ...]:
+    """Return the plans of all methods side by side.
+
+    Parameters
+    ----------
+    margin, examples
+        The one that is given; the other is planned.
+    confidence, side, expected, power, disagreement
+        As for `plan`. Methods that know nothing of an expected error, or of that side, are left
+        out where it is given.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or not exactly one of `margin` and `examples` is given.
+    """
+    if (margin is None) == (examples is None):
+        raise InputError("expected either a margin or a number of examples, and not both")
+    one_of("side", side, SIDES)
+    found = []
+    for name, row in PLANS.items():
+        if side not in row.sides or (expected is not None and not row.knows_expected):
+            continue
+        compared = {"power": power, "disagreement": disagreement} if row.compares else {}
+        if margin is not None:
+            found.append(plan(margin, confidence, name, side, expected, **compared))
+        elif examples is not None:
+            found.append(plan_margin(examples, confidence, name, side, expected, **compared))
+    return tuple(found)
+
+
+def plan_curves(found: Sequence[Plan], points: int = 13) -> tuple[tuple[Plan, ...], ...]:
+    """Return each of several plans for margins from a quarter to four times its own.
+
+    Parameters
+    ----------
+    found
+        Plans of any methods.
+    points
+        Number of margins, evenly spaced on a logarithmic scale, at least 2.
+
+    Raises
+    ------
+    InputError
+        If `points` is out of range.
+    """
+    steps = np.geomspace(0.25, 4, whole_number("points", points, at_least=2))
+    return tuple(
+        tuple(
+            plan(
+                float(np.clip(one.margin * step, _SMALLEST_MARGIN, _LARGEST_DRAWN)),
+                one.confidence,
+                one.method,
+                one.side,
+                one.expected,
+                power=one.power,
+                disagreement=one.disagreement,
+            )
+            for step in steps
         )
-    examples, assumptions, source = _METHODS[method](exact_margin, miss)
+        for one in found
+    )
+
+
+def _checked_margin(margin: float) -> Fraction:
+    # As the decimal that the user wrote: 2·m·0.01 must be whole where it is whole on paper.
+    exact = Fraction(str(open_unit("margin", margin)))
+    if exact < Fraction(str(_SMALLEST_MARGIN)):
+        raise InputError(
+            f"margin must be at least {_SMALLEST_MARGIN:g}, got {margin:g}: choose a larger one"
+        )
+    return exact
+
+
+def _terms(
+    name: str,
+    row: PlanMethod,
+    margin: float | None,
+    confidence: float,
+    side: Side,
+    expected: float | None,
+    power: float | None,
+    disagreement: float | None,
+) -> Terms:
+    open_unit("confidence", confidence)
+    one_of("side", side, SIDES)
+    if side not in row.sides:
+        raise InputError(f"{name} plans are {' or '.join(row.sides)}, got side {side!r}")
+    if expected is not None:
+        expected = rate("expected", expected)
+        if not row.knows_expected:
+            known = ", ".join(key for key, other in PLANS.items() if other.knows_expected)
+            raise InputError(f"{name} knows no expected error; those that do are {known}")
+    if not row.compares and (power is not None or disagreement is not None):
+        raise InputError(f"power and disagreement are for mcnemar plans, not for {name}")
+    return Terms(
+        confidence=float(confidence),
+        side=side,
+        expected=expected,
+        power=open_unit("power", 0.8 if power is None else power),
+        disagreement=_disagreement(margin, expected, disagreement),
+    )
+
+
+def _disagreement(
+    margin: float | None, expected: float | None, disagreement: float | None
+) -> float:
+    if disagreement is None:
+        # Models with errors e and e - margin that are never wrong together disagree most.
+        return 1.0 if expected is None else min(1.0, max(2 * expected - (margin or 0.0), 1e-12))
+    share = rate("disagreement", disagreement)
+    if share < (margin or 0.0) or share == 0.0:
+        raise InputError(
+            f"disagreement must be at least the difference of the error rates {margin or 0.0:g} "
+            f"and above 0, got {share:g}"
+        )
+    return share
+
+
+def _made(name: str, row: PlanMethod, terms: Terms, examples: int, margin: float) -> Plan:
     return Plan(
         examples=examples,
-        margin=float(margin),
-        confidence=float(confidence),
-        method=method,
-        assumptions=assumptions,
-        source=source,
+        margin=margin,
+        confidence=terms.confidence,
+        side=terms.side,
+        method=name,
+        promise=row.promise if terms.expected is None else row.expected_promise,
+        expected=terms.expected,
+        power=terms.power if row.compares else None,
+        disagreement=terms.disagreement if row.compares else None,
+        guarantee=row.guarantee,
+        assumptions=row.assumptions,
+        source=row.source,
     )
-
-
-def _hoeffding(margin: Fraction, miss: float) -> tuple[int, str, str]:
-    return (
-        max(1, ceil(log(2 / miss) / (2 * float(margin) ** 2))),
-        "independent examples; any loss with range 1",
-        "Hoeffding (1963), J. Amer. Statist. Assoc. 58, 13-30, Theorem 2",
-    )
-
-
-def _exact(margin: Fraction, miss: float) -> tuple[int, str, str]:
-    """Walk down the saw-tooth of the worst-case probability of a larger deviation.
-
-    For m examples, let N = floor(2·margin·m). Whatever the true error p, the test errors within
-    the margin are at least N consecutive counts, and exactly N for the worst p. While N stays the
-    same, more examples spread the binomial over the same number of counts, so the guarantee
-    weakens with m and is weakest at the last m of the tooth; the next m gains a count. The
-    guarantee therefore holds from the first m of a tooth on, where it holds at the end of that
-    tooth and of every later one; from Hoeffding's number on it holds by his theorem.
-    """
-    safe, _, _ = _hoeffding(margin, miss)
-    tooth = floor(2 * margin * safe)
-    while tooth > 0 and _worst_miss(_last_of_tooth(tooth, margin), margin) <= miss:
-        tooth -= 1
-    return (
-        min(safe, _last_of_tooth(tooth, margin) + 1),
-        "independent examples, drawn at random or with fixed class counts; 0/1 loss",
-        _EXACT_SOURCE,
-    )
-
-
-def _last_of_tooth(counts: int, margin: Fraction) -> int:
-    """Return the largest m with floor(2·margin·m) = counts."""
-    return ceil(Fraction(counts + 1) / (2 * margin)) - 1
-
-
-def _worst_miss(m: int, margin: Fraction) -> float:
-    """Return the supremum over p of P(|K/m - p| > margin), K ~ Binomial(m, p).
-
-    Between the points at which a count enters or leaves the margin the probability of the counts
-    inside has no inner minimum, so its infimum is approached at such a point: just above
-    p = j/m + margin, where the counts j+1, …, j+N are inside. (Just below p = j/m - margin is its
-    mirror image.) It is taken to have a single valley in j, as all comparisons with an exhaustive
-    search have shown, which a search on ever finer grids descends into.
-    """
-    inside = floor(2 * margin * m)
-    # p < 1; j = -1 stands for p just above margin - 1/m, where the counts 0, …, N-1 are inside.
-    low, high = -1, ceil(m * (1 - margin)) - 1
-    while True:
-        stride = max(1, (high - low) // 64)
-        grid = np.append(np.arange(low, high, stride), high)
-        probability = _within(grid, inside, m, margin)
-        if stride == 1:
-            return float(1 - probability.min())
-        lowest = int(grid[np.argmin(probability)])
-        low, high = max(low, lowest - stride), min(high, lowest + stride)
-
-
-def _within(j: NDArray[np.int64], inside: int, m: int, margin: Fraction) -> NDArray[np.float64]:
-    """Return P(j < K <= j + inside) for K ~ Binomial(m, j/m + margin)."""
-    p = np.clip(j / m + float(margin), 0.0, 1.0)
-    below = np.where(j < 0, 0.0, bdtr(np.maximum(j, 0), m, p))
-    return np.asarray(bdtr(np.minimum(j + inside, m), m, p) - below, dtype=np.float64)
-
-
-_METHODS = {"hoeffding": _hoeffding, "exact": _exact}

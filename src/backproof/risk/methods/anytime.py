@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import betainc, betaincc
 
-from backproof.risk.binomial import log_beta_kernel
+from backproof.risk.binomial import Numbers, log_beta_kernel
 from backproof.risk.methods.method import Array, Bounds, Method
 from backproof.risk.roots import rate_root
 
@@ -14,7 +14,7 @@ _PRIOR = 0.5  # both parameters of the mixing beta law: Jeffreys's, which loses 
 _LogWealth = Callable[[Array, Array, Array], Array]
 
 
-def _log_wealth(p: Array, k: Array, m: Array) -> Array:
+def log_wealth(p: Numbers, k: Numbers, m: Numbers) -> Array:
     """Return the log of the mixture likelihood ratio against p, a martingale under p.
 
     It is the density of the mixing beta law at p over that of its posterior (Dickey's ratio).
@@ -24,24 +24,30 @@ def _log_wealth(p: Array, k: Array, m: Array) -> Array:
     return np.asarray(prior - log_beta_kernel(k + _PRIOR, m - k + _PRIOR, p))
 
 
-def _log_wealth_from_below(p: Array, k: Array, m: Array) -> Array:
+def log_wealth_from_below(p: Numbers, k: Numbers, m: Numbers) -> Array:
     """Return the same with only rates below p mixed: it grows where p is too large."""
-    share = betainc(k + _PRIOR, m - k + _PRIOR, p) / betainc(_PRIOR, _PRIOR, p)
-    return _log_wealth(p, k, m) + np.log(share)
+    share = betainc(k + _PRIOR, m - k + _PRIOR, p) / _prior_share(p, 1 - p)
+    return log_wealth(p, k, m) + np.log(share)
 
 
-def _log_wealth_from_above(p: Array, k: Array, m: Array) -> Array:
+def log_wealth_from_above(p: Numbers, k: Numbers, m: Numbers) -> Array:
     """Return the same with only rates above p mixed: it grows where p is too small."""
-    share = betaincc(k + _PRIOR, m - k + _PRIOR, p) / betaincc(_PRIOR, _PRIOR, p)
-    return _log_wealth(p, k, m) + np.log(share)
+    share = betaincc(k + _PRIOR, m - k + _PRIOR, p) / _prior_share(1 - p, p)
+    return log_wealth(p, k, m) + np.log(share)
+
+
+def _prior_share(p: Numbers, complement: Numbers) -> Array:
+    """Return the share of the mixing law, the arcsine law, below p; by symmetry, above 1 - p."""
+    # SciPy's betaincc of ½, ½ is off by up to 1e-10 for arguments below 1e-14.
+    return np.asarray(2 / np.pi * np.arctan2(np.sqrt(p), np.sqrt(complement)))
 
 
 def _two_sided(k: Array, m: Array, miss: float) -> Bounds:
-    return _where_wealth_is_gained(k, m, miss, _log_wealth, _log_wealth)
+    return _where_wealth_is_gained(k, m, miss, log_wealth, log_wealth)
 
 
 def _one_sided(k: Array, m: Array, miss: float) -> Bounds:
-    return _where_wealth_is_gained(k, m, miss, _log_wealth_from_above, _log_wealth_from_below)
+    return _where_wealth_is_gained(k, m, miss, log_wealth_from_above, log_wealth_from_below)
 
 
 def _where_wealth_is_gained(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backproof.risk.binomial import divergence
+from backproof.risk.binomial import Numbers, divergence
 from backproof.risk.methods.method import Array, Bounds, equal_tails
 from backproof.risk.roots import rate_root
 
@@ -16,14 +16,22 @@ def hoeffding(k: Array, m: Array, tail: float) -> Bounds:
 
 def chernoff_kl(k: Array, m: Array, tail: float) -> Bounds:
     """Return the rates p with m·kl(k/m, p) = ln(1/tail), k the sum of the losses."""
-    mean = k / m
+    budget = -np.log(tail) / m
+    return smallest_rate(k / m, budget), largest_rate(k / m, budget)
 
-    def excess(p: Array, mean: Array, m: Array) -> Array:
-        return np.asarray(divergence(mean, p) + np.log(tail) / m)
 
-    lower = rate_root(excess, 0.0, mean, mean, m)
-    upper = rate_root(excess, mean, 1.0, mean, m)
-    return np.where(k == 0, 0.0, lower), np.where(k == m, 1.0, upper)
+def smallest_rate(mean: Numbers, budget: Numbers) -> Array:
+    """Return the rate p <= mean with kl(mean, p) = budget; 0 where no p above 0 is that far."""
+    return np.where(np.asarray(mean) == 0, 0.0, rate_root(_excess, 0.0, mean, mean, budget))
+
+
+def largest_rate(mean: Numbers, budget: Numbers) -> Array:
+    """Return the rate p >= mean with kl(mean, p) = budget; 1 where no p below 1 is that far."""
+    return np.where(np.asarray(mean) == 1, 1.0, rate_root(_excess, mean, 1.0, mean, budget))
+
+
+def _excess(p: Array, mean: Array, budget: Array) -> Array:
+    return np.asarray(divergence(mean, p) - budget)
 
 
 HOEFFDING = equal_tails(
