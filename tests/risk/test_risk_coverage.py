@@ -130,3 +130,29 @@ def test_counts_that_cannot_be_are_refused(errors: list[int]) -> None:
     law = risk.sampling_law([0.1], [60])
     with pytest.raises(InputError):
         risk.observed_coverage("hoeffding", errors, 0.9, error=0.1, law=law)
+
+
+def test_the_worst_coverage_says_what_it_is_about() -> None:
+    found = risk.worst_coverage("blaker", 20, 0.9, side="upper")
+    assert (found.method, found.confidence, found.side, found.examples) == (
+        "blaker",
+        0.9,
+        "upper",
+        20,
+    )
+    assert risk.WorstCoverage.from_json(found.to_json()) == found
+    assert str(found) == (
+        f"blaker (0.9, upper) with 20 examples covers with probability {found.coverage:.6f} at "
+        f"worst, beside error {found.error:.6g}"
+    )
+
+
+def test_a_one_sided_coverage_is_a_tail_of_the_binomial() -> None:
+    upper = [risk.interval(k, 40, 0.9, side="upper").upper for k in range(41)]
+    expected = sum(float(stats.binom.pmf(k, 40, 0.1)) for k in range(41) if upper[k] >= 0.1)
+    assert risk.coverage("clopper-pearson", 40, 0.1, 0.9, side="upper") == pytest.approx(expected)
+
+
+def test_sizes_beyond_memory_are_refused() -> None:
+    with pytest.raises(InputError, match="examples must be at most 10000000"):
+        risk.worst_coverage("hoeffding", 10_000_001)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from backproof import risk
+from backproof._core.errors import InputError
 
 METHODS = sorted(risk.METHODS)
 GUARANTEED = [name for name in METHODS if risk.METHODS[name].guarantee == "finite-sample"]
@@ -132,3 +133,73 @@ def test_one_sided_clopper_pearson_attains_its_confidence() -> None:
 @pytest.mark.parametrize("m", SIZES)
 def test_the_bootstraps_percentiles_do_not_cover(m: int) -> None:
     assert worst_coverage("bootstrap-percentile", m, 0.95) < 0.1
+
+
+SIDES: list[Side] = ["two-sided", "upper", "lower"]
+SIZES_TO_1E12 = [1, 2, 3, 10, 1000, 10**6, 10**9, 10**12]
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("method", METHODS)
+def test_many_intervals_are_the_single_ones(method: str, side: Side) -> None:
+    errors, examples = np.array([[0, 1, 5], [2, 9, 10]]), np.array([10, 1000, 10**9])
+    found = risk.interval(errors, examples, 0.9, method, side)
+    assert found.lower.shape == found.upper.shape == found.estimate.shape == (2, 3)
+    for at in np.ndindex(2, 3):
+        one = risk.interval(int(errors[at]), int(examples[at[1]]), 0.9, method, side)
+        assert found[at] == one
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_counts_are_broadcast(method: str) -> None:
+    column = np.array([[0], [3]])
+    found = risk.interval(column, [10, 20, 30], 0.9, method)
+    full = risk.interval(np.repeat(column, 3, 1), np.array([[10, 20, 30]] * 2), 0.9, method)
+    assert found == full
+    assert risk.interval([0, 3], 10, 0.9, method)[1] == risk.interval(3, 10, 0.9, method)
+    assert risk.interval(3, [5, 10], 0.9, method)[1] == risk.interval(3, 10, 0.9, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_many_intervals_come_back_from_json_and_can_be_sliced(method: str) -> None:
+    found = risk.interval(np.arange(11), 10, 0.9, method, "upper")
+    assert risk.Intervals.from_json(found.to_json()) == found
+    part = found[2:5]
+    assert isinstance(part, risk.Intervals)
+    assert part == risk.interval([2, 3, 4], 10, 0.9, method, "upper")
+    assert len(part) == 3
+    assert list(part) == [risk.interval(k, 10, 0.9, method, "upper") for k in (2, 3, 4)]
+    assert found != part
+
+
+@pytest.mark.parametrize(
+    ("errors", "examples", "message"),
+    [
+        ([0, -1, 3, -2], 10, r"errors must be at least 0, got 2 .* first at index \(1,\): -1"),
+        ([0, 11, 12], 10, r"at most the number of examples, got 2 .* index \(1,\): 11"),
+        ([1, 1], [2, 0], r"examples must be at least 1, got 1 .* index \(1,\): 0"),
+        ([[0, 1], [5, 1]], 4, r"got 1 .* index \(1, 0\): 5"),
+        ([1, 2], [1, 2, 3], r"one shape, got \(2,\) and \(3,\)"),
+        ([0.5, 1.0], 4, "errors must be whole numbers, got an array of float64"),
+    ],
+)
+def test_arrays_that_cannot_be_are_refused_saying_where(
+    errors: list[int], examples: int, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        risk.interval(errors, examples)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("confidence", [0.01, 0.5, 0.95, 0.999999, 1 - 1e-12])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_edges_of_the_range_are_rates_in_their_order(
+    method: str, confidence: float, side: Side
+) -> None:
+    pairs = sorted({(k, m) for m in SIZES_TO_1E12 for k in (0, 1, m - 1, m)})
+    errors, examples = np.array(pairs).T
+    # Warnings are errors here.
+    found = risk.interval(errors, examples, confidence, method, side)
+    assert (np.isfinite(found.lower) & np.isfinite(found.upper)).all()
+    assert ((found.lower >= 0) & (found.upper <= 1)).all()
+    assert side != "two-sided" or (found.lower <= found.upper).all()

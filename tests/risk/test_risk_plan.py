@@ -183,7 +183,7 @@ def test_the_exact_one_sided_number_is_the_first_that_does(margin: str, confiden
     def worst(m: int) -> float:
         # P(p - K/m > margin) jumps up just above every p = j/m + margin
         j = np.arange(0, ceil(m * (1 - exact)))
-        return float(stats.binom.cdf(j, m, j / m + float(exact)).max(initial=0.0))
+        return float(np.max(stats.binom.cdf(j, m, j / m + float(exact)), initial=0.0))
 
     last = max(1, ceil(-log(miss) / (2 * float(margin) ** 2)))
     fails = [m for m in range(1, last + 1) if worst(m) > miss]

@@ -56,7 +56,7 @@ def interval(
     elif method == "all":
         print_table(Console(highlight=False), _table(found, errors, examples))
     else:
-        click.echo(risk.quote(found[0], examples))
+        click.echo(risk.quote(found[0], examples, sampling="i.i.d."))
         click.echo(f"Assumes {found[0].assumptions}. {found[0].source}.")
     draw(plot, lambda: _picture(found, errors, examples), as_json=as_json)
 

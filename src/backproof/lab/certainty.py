@@ -85,9 +85,9 @@ def _sampling(
     law = sampling_law((truth.negative, truth.positive), (m // 2, m // 2))
     rates = counts / m
     observed = int(counts[0])
-    replicates = bootstrap(
-        observed,
-        m,
+    resampled = bootstrap(
+        (observed, m - observed),
+        "error",
         replicates=config.replicates,
         seed=seeds.derive(config.seed, "bootstrap", model.hidden),
     )
@@ -98,7 +98,7 @@ def _sampling(
         simulated=_histogram(counts, m),
         law=law.probabilities,
         observed=observed,
-        bootstrap=_histogram(replicates.errors, m),
+        bootstrap=_histogram(np.rint(resampled.replicates * m).astype(int), m),
         intervals=tuple(interval(observed, m, confidence, method) for method in METHODS),
         coverages=tuple(
             observed_coverage(method, counts, confidence, error=truth.mean, law=law)

@@ -4,7 +4,13 @@ Everything works from counts, so no cost grows with the size of a test set; noth
 PyTorch.
 """
 
-from backproof.risk.bootstrap import Bootstrap, bootstrap
+from backproof.risk.bootstrap import Bootstrap, BootstrapInterval, bootstrap
+from backproof.risk.certificate import Certificate, Statement
+from backproof.risk.certify import certify
+from backproof.risk.compare import compare
+from backproof.risk.compare_counts import compare_counts, compare_rates
+from backproof.risk.comparison import Comparison
+from backproof.risk.confusion import Confusion, Confusions, confusion, confusions_by
 from backproof.risk.coverage import (
     CoverageCurve,
     MethodCoverage,
@@ -21,18 +27,31 @@ from backproof.risk.losses import LossSummary, summarise
 from backproof.risk.mean import MeanInterval, mean_interval
 from backproof.risk.mean_coverage import MeanCoverage, mean_coverage
 from backproof.risk.mean_methods import MEAN_METHODS
+from backproof.risk.metrics.measure import measure
+from backproof.risk.metrics.measurement import Measurement
+from backproof.risk.metrics.scores import SCORE_METRICS, measure_scores
+from backproof.risk.metrics.table import METRICS
 from backproof.risk.monitor import Monitor
 from backproof.risk.observed import Coverage, observed_coverage
 from backproof.risk.plan import Plan, plan, plan_curves, plan_margin, plans
 from backproof.risk.planning.methods import PLANS
+from backproof.risk.rank import rank
+from backproof.risk.ranking import RankedModel, RankedPair, Ranking
 from backproof.risk.simulate import simulate_errors
 from backproof.risk.wording import quote
 
 __all__ = [
     "MEAN_METHODS",
     "METHODS",
+    "METRICS",
     "PLANS",
+    "SCORE_METRICS",
     "Bootstrap",
+    "BootstrapInterval",
+    "Certificate",
+    "Comparison",
+    "Confusion",
+    "Confusions",
     "Coverage",
     "CoverageCurve",
     "Gap",
@@ -41,13 +60,24 @@ __all__ = [
     "LossSummary",
     "MeanCoverage",
     "MeanInterval",
+    "Measurement",
     "MethodCoverage",
     "Monitor",
     "Plan",
+    "RankedModel",
+    "RankedPair",
+    "Ranking",
     "SamplingLaw",
+    "Statement",
     "WorstCoverage",
     "bootstrap",
+    "certify",
+    "compare",
+    "compare_counts",
+    "compare_rates",
     "compression_bound",
+    "confusion",
+    "confusions_by",
     "coverage",
     "coverage_curve",
     "coverages",
@@ -55,6 +85,8 @@ __all__ = [
     "interval",
     "mean_coverage",
     "mean_interval",
+    "measure",
+    "measure_scores",
     "observed_coverage",
     "pac_bayes",
     "plan",
@@ -62,6 +94,7 @@ __all__ = [
     "plan_margin",
     "plans",
     "quote",
+    "rank",
     "sampling_law",
     "simulate_errors",
     "summarise",

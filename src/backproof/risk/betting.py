@@ -13,6 +13,8 @@ does too, and the means that are not refuted are an interval, whose end is a roo
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof._core.seeds import generator
+
 Array = NDArray[np.float64]
 
 # No bet may lose more than this share of the capital. One half is common; three quarters gives
@@ -24,6 +26,15 @@ _MOST_AT_STAKE = 0.75
 _BOLDNESS = 1.2
 # Ends are found to a rounding error of themselves, or of 1 for ends that small.
 _ABSOLUTE, _RELATIVE = 1e-18, 1e-15
+
+
+def betting_order(losses: Array, low: float, high: float, seed: int) -> Array:
+    """Return losses in [low, high], shape (n,), scaled to [0, 1] and in a random order.
+
+    They are sorted first, so that the order in which they came changes nothing.
+    """
+    ordered = (np.sort(losses) - low) / (high - low)
+    return generator(seed, "risk.betting").permutation(ordered)
 
 
 def betting_bounds(losses: Array, tail: float) -> tuple[float, float]:
@@ -45,12 +56,12 @@ def betting_bounds(losses: Array, tail: float) -> tuple[float, float]:
     lower, upper : float
         With the mean of the losses between them, in [0, 1].
     """
-    bets = _bets(losses, tail)
+    stakes = bets(losses, tail)
     mean = min(max(float(losses.mean()), 0.0), 1.0)
-    return _end(losses, bets, tail, mean, 0.0), _end(losses, bets, tail, mean, 1.0)
+    return _end(losses, stakes, tail, mean, 0.0), _end(losses, stakes, tail, mean, 1.0)
 
 
-def _bets(x: Array, tail: float) -> Array:
+def bets(x: Array, tail: float) -> Array:
     """Return λ_t = b √(2 ln(1/tail) / (n v)), b the boldness, v the variance of those before t.
 
     Mean and variance are estimated with one loss before the first: 1/2, of variance 1/4.
@@ -64,24 +75,24 @@ def _bets(x: Array, tail: float) -> Array:
     return np.asarray(_BOLDNESS * np.sqrt(-2 * np.log(tail) / (n * variances)))
 
 
-def log_capital(m: float, x: Array, bets: Array, open_end: float) -> float:
+def log_capital(m: float, x: Array, stakes: Array, open_end: float) -> float:
     """Return the log of the largest capital over time against the mean m.
 
     Parameters
     ----------
     m
         In [0, 1].
-    x, bets
+    x, stakes
         Shape (n,).
     open_end
         0 where the gambler bets that the mean is above m, 1 where that it is below.
     """
     most = _MOST_AT_STAKE / max(abs(m - open_end), np.finfo(float).tiny)
     gains = x - m if open_end == 0.0 else m - x
-    return float(np.cumsum(np.log1p(np.minimum(bets, most) * gains)).max())
+    return float(np.cumsum(np.log1p(np.minimum(stakes, most) * gains)).max())
 
 
-def _end(x: Array, bets: Array, tail: float, mean: float, open_end: float) -> float:
+def _end(x: Array, stakes: Array, tail: float, mean: float, open_end: float) -> float:
     """Return the m between the sample mean and the open end at which the capital is 1 / tail.
 
     Where the capital stays below everywhere, that is the open end itself; where it reaches 1 / tail
@@ -90,7 +101,7 @@ def _end(x: Array, bets: Array, tail: float, mean: float, open_end: float) -> fl
     from scipy.optimize import brentq  # costs a tenth of a second to import
 
     def excess(m: float) -> float:
-        return log_capital(m, x, bets, open_end) + float(np.log(tail))
+        return log_capital(m, x, stakes, open_end) + float(np.log(tail))
 
     if excess(open_end) < 0:
         return open_end

@@ -32,6 +32,8 @@ _SMALL = 0.1
 _ATANH = tuple(1 / (2 * n + 3) for n in range(8))
 # SciPy's inverses are good to 1e-8 for small quantiles; Newton's method doubles the digits.
 _POLISHING_STEPS = 2
+_UNDERFLOW = 1e-290  # probabilities below it are added up in logs
+_TAIL_TERMS = 400
 
 
 def _floats(value: Any) -> Array:
@@ -124,6 +126,32 @@ def at_least(k: Numbers, m: Numbers, p: Numbers) -> Array:
     inner = np.clip(k, 1, np.maximum(m, 1))
     value = betainc(inner, np.maximum(m, 1) - inner + 1, p)
     return _floats(np.where(k <= 0, 1.0, np.where(k > m, 0.0, value)))
+
+
+def log_at_least(k: Numbers, m: Numbers, p: Numbers) -> Array:
+    """Return log P(K >= k) for K ~ Binomial(m, p), elementwise, where P underflows too.
+
+    There it is the first of its terms times the sum of their ratios, of which as many are added as
+    a tail of so small a mean needs.
+    """
+    k, m, p = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (k, m, p)))
+    value = at_least(k, m, p)
+    with np.errstate(divide="ignore"):
+        log_value = np.array(np.log(value))
+    far = (value < _UNDERFLOW) & (k <= m)
+    log_value[far] = _log_sum_from(k[far], m[far], p[far])
+    return log_value
+
+
+def _log_sum_from(k: Array, m: Array, p: Array) -> Array:
+    """Return log P(K >= k) for k far above the mean, arrays of shape (n,)."""
+    below = k < m
+    i, n = np.where(below, k, 1.0), np.where(below, m, 2.0)  # the values at k = m are not used
+    first = np.log(n / (i * (n - i))) + log_beta_kernel(i, n - i, p)
+    step = np.arange(_TAIL_TERMS)[:, None]
+    ratios = np.maximum(n - i - step, 0) / (i + 1 + step) * (p / (1 - p))
+    some = first + np.log1p(np.cumprod(ratios, axis=0).sum(axis=0))
+    return np.where(below, some, xlogy(m, p))
 
 
 def quantile(tail: Numbers, m: Numbers, p: Numbers) -> Array:

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from backproof._core.checks import one_of, open_unit
 from backproof._core.errors import InputError
-from backproof._core.seeds import check_seed, generator
+from backproof._core.seeds import check_seed
+from backproof.risk.betting import betting_order
 from backproof.risk.interval import Interval
 from backproof.risk.losses import LossSummary, checked_losses, checked_range, summary_of
 from backproof.risk.mean_methods import MEAN_METHODS, Sample
@@ -136,16 +137,12 @@ def _check_summary_use(summary: LossSummary, method: str, low: float, high: floa
 def _scaled(summary: LossSummary, values: Array, shuffle: bool, seed: int) -> Sample:
     n, width = summary.examples, summary.high - summary.low
     total = (summary.total - n * summary.low) / width
-    shuffled = np.empty(0)
-    if shuffle:
-        # Sorted first, so that the order in which the losses came changes nothing.
-        ordered = (np.sort(values) - summary.low) / width
-        shuffled = generator(seed, "risk.mean_interval").permutation(ordered)
+    order = betting_order(values, summary.low, summary.high, seed) if shuffle else np.empty(0)
     return Sample(
         examples=n,
         total=min(total, float(n)) if total > _NOTHING else 0.0,
         squared_deviations=summary.squared_deviations / width**2,
-        shuffled=shuffled,
+        shuffled=order,
     )
 
 

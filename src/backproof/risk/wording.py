@@ -1,12 +1,14 @@
 """Results as a reader can quote them."""
 
-from math import ceil, log10
+from collections.abc import Callable
+from math import ceil, floor, log10
+from typing import Protocol
 
-from backproof.risk.interval import Interval
-from backproof.risk.methods.method import Side
+from backproof.risk.methods.method import Guarantee, Side
 
 _NAMES = {
     "clopper-pearson": "Clopper–Pearson",
+    "clopper-pearson-by-class": "Clopper–Pearson by class",
     "blaker": "Blaker",
     "hoeffding": "Hoeffding",
     "chernoff-kl": "Chernoff–KL",
@@ -14,37 +16,92 @@ _NAMES = {
     "wilson": "Wilson",
     "jeffreys": "Jeffreys",
     "agresti-coull": "Agresti–Coull",
+    "exact-f1": "exact F1",
+    "exact-f1-by-class": "exact F1 by class",
+    "bounded-differences": "bounded differences",
     "bootstrap-bca": "bootstrap BCa",
     "bootstrap-percentile": "bootstrap percentile",
     "bootstrap-basic": "bootstrap basic",
     "empirical-bernstein": "empirical Bernstein",
 }
 _MOST_DIGITS = 12
+_NOT_IN_PERCENT = ("kappa", "mcc", "auc", "log-loss", "brier")
 
 
-def quote(interval: Interval, examples: int, *, name: str = "error") -> str:
+class Quotable(Protocol):
+    """An interval of any kind."""
+
+    @property
+    def estimate(self) -> float | None:
+        """The value on the examples."""
+
+    @property
+    def lower(self) -> float:
+        """Lower end."""
+
+    @property
+    def upper(self) -> float:
+        """Upper end."""
+
+    @property
+    def confidence(self) -> float:
+        """Nominal probability of covering."""
+
+    @property
+    def side(self) -> Side:
+        """Which ends there are."""
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What the method guarantees."""
+
+
+def quote(found: Quotable, examples: int, *, name: str = "error", sampling: str = "") -> str:
     """Return an interval as a sentence can hold it.
 
     Parameters
     ----------
-    interval
-        An interval for a rate.
+    found
+        An interval; rates are shown in percent.
     examples
         Number of examples behind it.
     name
-        What the rate is.
+        What it is about: a metric, with more before it if need be.
+    sampling
+        How the examples were drawn, in a word.
 
     Returns
     -------
     str
-        Such as ``error 3.27 % (95 % CI 3.05–3.50 %, Clopper–Pearson, finite-sample, m = 26492)``.
+        Such as ``error 3.27 % (95 % CI 3.05–3.50 %, Clopper–Pearson, finite-sample, m = 26492,
+        i.i.d.)``.
     """
-    shown, lower, upper = ends_in_percent(interval.estimate, interval.lower, interval.upper)
-    bounds = quoted_range(lower, upper, interval.confidence, interval.side)
-    return (
-        f"{name} {shown} % ({bounds}, {method_name(interval.method)}, {interval.guarantee}, "
-        f"m = {examples})"
-    )
+    estimate, bounds = shown(found, name)
+    parts = (bounds, method_name(found.method), found.guarantee, f"m = {examples}", sampling)
+    return f"{name} {estimate} ({', '.join(part for part in parts if part)})"
+
+
+def shown(found: Quotable, name: str) -> tuple[str, str]:
+    """Return the estimate, and the interval with its confidence, with the digits they deserve.
+
+    The ends are rounded outward, so that what is quoted holds.
+    """
+    in_percent = not name.endswith(_NOT_IN_PERCENT)
+    scale, unit = (100.0, " %") if in_percent else (1.0, "")
+    width = scale * (found.upper - found.lower)
+    digits = 2 if width <= 0 else min(max(0, 1 + ceil(-log10(width))), _MOST_DIGITS)
+    value = "undefined" if found.estimate is None else f"{scale * found.estimate:.{digits}f}{unit}"
+    lower = _rounded(scale * found.lower, digits, floor)
+    upper = _rounded(scale * found.upper, digits, ceil)
+    if found.side == "two-sided":
+        gap = " to " if lower.startswith("-") or upper.startswith("-") else "–"
+        return value, f"{percent(found.confidence)} CI {lower}{gap}{upper}{unit}"
+    bound = upper if found.side == "upper" else lower
+    return value, f"{percent(found.confidence)} {found.side} bound {bound}{unit}"
 
 
 def method_name(method: str) -> str:
@@ -52,21 +109,17 @@ def method_name(method: str) -> str:
     return _NAMES.get(method, method)
 
 
-def percent(value: float) -> str:
-    """Return a probability such as a confidence in percent, with as many digits as it has."""
-    return f"{100 * value:.12g} %"
+def percent(confidence: float) -> str:
+    """Return a confidence in percent, with three digits of what is missing from 100 %."""
+    missing = 100 * (1 - confidence)
+    digits = min(max(0, 2 - floor(log10(missing))), _MOST_DIGITS)
+    text = f"{100 * confidence:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
-def ends_in_percent(estimate: float | None, lower: float, upper: float) -> tuple[str, str, str]:
-    """Return three rates in percent, without the sign, with two digits of the interval's width."""
-    width = 100 * (upper - lower)
-    digits = 2 if width <= 0 else min(max(0, 1 + ceil(-log10(width))), _MOST_DIGITS)
-    shown = "unknown" if estimate is None else f"{100 * estimate:.{digits}f}"
-    return shown, f"{100 * lower:.{digits}f}", f"{100 * upper:.{digits}f}"
-
-
-def quoted_range(lower: str, upper: str, confidence: float, side: Side) -> str:
-    """Return ``95 % CI 3.05–3.50 %``, or ``95 % upper bound 3.47 %``."""
-    if side == "two-sided":
-        return f"{percent(confidence)} CI {lower}–{upper} %"
-    return f"{percent(confidence)} {side} bound {upper if side == 'upper' else lower} %"
+def _rounded(value: float, digits: int, direction: Callable[[float], int]) -> str:
+    scaled = value * 10.0**digits
+    nearest = round(scaled)
+    # What is a round number but for rounding errors stays one.
+    whole = nearest if abs(scaled - nearest) < 1e-6 else direction(scaled)
+    return f"{whole / 10.0**digits:.{digits}f}"

@@ -1,12 +1,14 @@
 """Intervals that cover in the limit of many examples: widely used, without a guarantee."""
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtri
 
 from backproof.risk.binomial import (
     at_most,
     beta_quantile,
     beta_upper_quantile,
+    first_count,
+    log_at_least,
     probability,
     quantile,
     upper_quantile,
@@ -65,9 +67,18 @@ def _bootstrap_bca(k: Array, m: Array, tail: float) -> Bounds:
     spread = np.where(degenerate, 1.0, np.sqrt(m * mean * (1 - mean)))
     z0 = ndtri(at_most(k - 1, m, mean) + probability(k, m, mean) / 2)
     a = (1 - 2 * mean) / (6 * spread)
-    lower = quantile(ndtr(_bca_level(ndtri(tail), z0, a)), m, mean)
-    upper = upper_quantile(ndtr(-_bca_level(-ndtri(tail), z0, a)), m, mean)
-    return np.where(degenerate, mean, lower / m), np.where(degenerate, mean, upper / m)
+    # Counts in logs of their tails, since few errors and much confidence lead beyond all floats.
+    above = _last_count(log_ndtr(-_bca_level(-ndtri(tail), z0, a)), m, mean, np.less_equal)
+    below = _last_count(log_ndtr(_bca_level(ndtri(tail), z0, a)), m, (m - k) / m, np.less)
+    lower, upper = (m - below) / m, above / m
+    return np.where(degenerate, mean, lower), np.where(degenerate, mean, upper)
+
+
+def _last_count(log_tail: Array, m: Array, p: Array, falls_to: np.ufunc) -> Array:
+    """Return the smallest count beyond which the upper tail falls to the given one."""
+    return first_count(
+        lambda k, m, p, log_tail: falls_to(log_at_least(k + 1, m, p), log_tail), m, p, log_tail
+    )
 
 
 def _bca_level(z: float, z0: Array, a: Array) -> Array:

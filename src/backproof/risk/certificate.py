@@ -1,0 +1,102 @@
+"""What a certificate says, and how it reads."""
+
+from dataclasses import dataclass
+
+from backproof._core.numbers import counted
+from backproof._core.results import Result
+from backproof.risk.certificate_html import fragment, page
+from backproof.risk.metrics.labels import Label
+from backproof.risk.metrics.measurement import Measurement
+from backproof.risk.wording import method_name, percent, quote, shown
+
+_TITLE = "Certificate of the test error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement(Result):
+    """One metric of one group of examples."""
+
+    group: str | None
+    """The group; ``None``: all examples."""
+    measurement: Measurement
+    """The metric with its interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate(Result):
+    """Statements about a classifier that hold together."""
+
+    statements: tuple[Statement, ...]
+    """By group, all examples first, then by metric."""
+    confidence: float
+    """Probability that all statements hold."""
+    each: float
+    """Confidence of each statement for itself: 1 - (1 - confidence) / their number (Bonferroni)."""
+    examples: int
+    """Number of test examples."""
+    labels: tuple[Label, ...]
+    """Every label."""
+    sampling: str
+    """How the examples must have been drawn, in a word."""
+    positive: Label | None
+    """The positive class, where one was named."""
+    priors: dict[str, float] | None
+    """Shares of the classes that the statements are about; ``None``: those of the test set's
+    distribution."""
+    clusters: int | None
+    """Number of independent clusters; ``None``: the examples themselves are independent."""
+    seed: int
+    """Seed of every random draw."""
+    backproof: str
+    """Version of Backproof."""
+
+    @property
+    def correction(self) -> str:
+        """What was done about there being several statements, as a sentence."""
+        count = len(self.statements)
+        if count == 1:
+            return f"The statement holds with confidence {percent(self.confidence)}."
+        return (
+            f"All {count} statements hold together with confidence {percent(self.confidence)}: "
+            f"each holds with {percent(self.each)} (Bonferroni)."
+        )
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the statements rest on, without repetition."""
+        return tuple(dict.fromkeys(one.measurement.assumptions for one in self.statements))
+
+    def __str__(self) -> str:
+        lines = [self._quoted(one) for one in self.statements]
+        if len(lines) > 1:
+            lines.insert(0, self.correction)
+        return "\n".join(lines)
+
+    def _quoted(self, one: Statement) -> str:
+        found = one.measurement
+        name = found.metric if one.group is None else f"{one.group}: {found.metric}"
+        return quote(found, found.examples, name=name, sampling=self.sampling)
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for one in self.statements:
+            found = one.measurement
+            estimate, bounds = shown(found, found.metric)
+            name = "all examples" if one.group is None else one.group
+            method = f"{method_name(found.method)}, {found.guarantee}"
+            rows.append((name, found.metric, estimate, bounds, method, str(found.examples)))
+        return fragment(
+            _TITLE,
+            f"{self.correction} {self._about()}",
+            ("examples", "metric", "estimate", "interval", "method", "m"),
+            rows,
+            (*(f"Assumes {one}." for one in self.assumptions), f"Backproof {self.backproof}."),
+        )
+
+    def to_html(self) -> str:
+        """Return the certificate as one HTML page that asks nothing of the network."""
+        return page(_TITLE, self._repr_html_())
+
+    def _about(self) -> str:
+        within = "" if self.clusters is None else f" in {counted(self.clusters, 'cluster')}"
+        return f"From {counted(self.examples, 'example')}{within} ({self.sampling})."

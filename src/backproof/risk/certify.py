@@ -1,0 +1,294 @@
+"""Certificates: several metrics, of all examples and by group, with one joint confidence."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from backproof import __version__
+from backproof._core.checks import one_of, open_unit
+from backproof._core.errors import InputError
+from backproof._core.seeds import check_seed
+from backproof.risk.bootstrap import bootstrap
+from backproof.risk.certificate import Certificate, Statement
+from backproof.risk.confusion import Confusion, Confusions, confusion, confusions_by
+from backproof.risk.mean import mean_interval
+from backproof.risk.methods.method import SIDES, Side
+from backproof.risk.metrics.labels import Coded, Label, coded, position_of, same_length
+from backproof.risk.metrics.measure import measure
+from backproof.risk.metrics.measurement import Measurement
+from backproof.risk.metrics.scores import SCORE_METRICS, measure_scores
+from backproof.risk.metrics.table import METRICS
+from backproof.risk.metrics.values import one_against_rest
+from backproof.risk.priors import SHIFTED, measure_shifted
+
+_WITHIN_CLASSES = ("recall", "specificity", "balanced-accuracy")  # no prior changes them
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What is asked of every group of examples; all of it checked."""
+
+    metrics: tuple[str, ...]
+    each: float
+    side: Side
+    labels: tuple[Label, ...]
+    positive: Label | None
+    priors: Mapping[Label, float] | None
+    replicates: SupportsIndex
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Examples:
+    """The arrays, of all examples or of one group."""
+
+    y_true: NDArray[Any]
+    y_pred: NDArray[Any]
+    scores: NDArray[Any] | None
+    clusters: NDArray[Any] | None
+
+    def of(self, at: NDArray[np.intp]) -> "_Examples":
+        """Return the examples at these positions."""
+        return _Examples(
+            y_true=self.y_true[at],
+            y_pred=self.y_pred[at],
+            scores=None if self.scores is None else self.scores[at],
+            clusters=None if self.clusters is None else self.clusters[at],
+        )
+
+
+def certify(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    metrics: str | Iterable[str] = ("error",),
+    confidence: float = 0.95,
+    side: Side = "two-sided",
+    groups: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+    priors: Mapping[Label, float] | None = None,
+    scores: ArrayLike | None = None,
+    labels: Iterable[Label] | None = None,
+    positive: Label | None = None,
+    replicates: SupportsIndex = 10_000,
+    seed: SupportsIndex = 0,
+) -> Certificate:
+    """Say what predictions on a test set say of a classifier, in statements that hold together.
+
+    Each metric has the best guaranteed interval that there is, or a bootstrap that is labelled
+    asymptotic; see `measure` and `measure_scores`. The miss is shared among all statements
+    (Bonferroni).
+
+    Parameters
+    ----------
+    y_true, y_pred
+        True and predicted labels, shape (n,).
+    metrics
+        Keys of `METRICS`; with `scores` also ``auc``, ``log-loss`` and ``brier``.
+    confidence
+        Probability that all statements hold, in (0, 1).
+    side
+        ``two-sided``, or one bound: ``upper`` or ``lower``.
+    groups
+        Key of each example's group, shape (n,): every metric is told of all examples and of each
+        group.
+    clusters
+        Key of each example's cluster, shape (n,), where only the clusters are independent. Errors
+        are then averaged within each cluster, and each cluster counts once; the other metrics are
+        bootstrapped by whole clusters.
+    priors
+        Share of each class where the classifier will be used, by label, if it is not the test
+        set's: for ``error``, ``accuracy``, ``precision`` and ``f1``; ``recall``, ``specificity``
+        and ``balanced-accuracy`` stay as they are.
+    scores
+        Score, or probability, of the positive class for each example, shape (n,).
+    labels
+        Every label that may occur; see `confusion`.
+    positive
+        The positive class of binary metrics; ``None``: the larger label of two.
+    replicates, seed
+        Of the bootstrap; the seed also of the order in which losses are taken.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or a metric does not go with clusters or priors.
+    """
+    names = _checked_metrics(metrics, scores is not None)
+    _check_together(names, clusters is not None, priors is not None)
+    table = confusion(y_true, y_pred, labels=labels)
+    every = _Examples(
+        y_true=np.asarray(y_true),
+        y_pred=np.asarray(y_pred),
+        scores=_aligned("scores", scores, table.examples),
+        clusters=_aligned("clusters", clusters, table.examples),
+    )
+    keys = None if groups is None else coded("groups", groups)
+    if keys is not None:
+        same_length("y_true", table.examples, "groups", len(keys.codes))
+    count = len(names) * (1 if keys is None else 1 + len(keys.labels))
+    each = 1 - (1 - open_unit("confidence", confidence)) / count
+    one_of("side", side, SIDES)
+    if any(name in METRICS and METRICS[name].binary for name in names):
+        positive = table.labels[position_of(positive, table.labels)]
+    request = _Request(
+        metrics=names,
+        each=each,
+        side=side,
+        labels=table.labels,
+        positive=positive,
+        priors=priors,
+        replicates=replicates,
+        seed=check_seed(seed),
+    )
+    return Certificate(
+        statements=tuple(_statements(request, every, table, keys)),
+        confidence=float(confidence),
+        each=each,
+        examples=table.examples,
+        labels=table.labels,
+        sampling="i.i.d." if clusters is None else "independent clusters",
+        positive=positive,
+        priors=None if priors is None else {str(key): float(q) for key, q in priors.items()},
+        clusters=None if every.clusters is None else len(coded("clusters", every.clusters).labels),
+        seed=request.seed,
+        backproof=__version__,
+    )
+
+
+def _statements(
+    request: _Request, every: _Examples, table: Confusion, keys: Coded | None
+) -> Iterator[Statement]:
+    yield from _of_group(request, None, every, table)
+    if keys is None:
+        return
+    by_group = confusions_by(every.y_true, every.y_pred, keys.codes, labels=request.labels)
+    order = np.argsort(keys.codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(keys.codes))[:-1])
+    for number, (key, at) in enumerate(zip(keys.labels, parts, strict=True)):
+        yield from _of_group(request, str(key), every.of(at), by_group[number])
+
+
+def _of_group(
+    request: _Request, group: str | None, examples: _Examples, table: Confusion
+) -> Iterator[Statement]:
+    by_cluster = None
+    if examples.clusters is not None:
+        by_cluster = confusions_by(
+            examples.y_true, examples.y_pred, examples.clusters, labels=request.labels
+        )
+    for metric in request.metrics:
+        yield Statement(
+            group=group, measurement=_measured(request, metric, examples, table, by_cluster)
+        )
+
+
+def _measured(
+    request: _Request,
+    metric: str,
+    examples: _Examples,
+    table: Confusion,
+    by_cluster: Confusions | None,
+) -> Measurement:
+    drawn: dict[str, Any] = {"replicates": request.replicates, "seed": request.seed}
+    if metric in SCORE_METRICS:
+        return measure_scores(
+            examples.y_true,
+            examples.scores,  # type: ignore[arg-type] # there are scores where these are asked for
+            metric,
+            request.each,
+            side=request.side,
+            positive=request.positive,
+            **drawn,
+        )
+    if by_cluster is not None:
+        return _measured_on_clusters(request, metric, by_cluster)
+    if request.priors is not None and metric in SHIFTED:
+        return measure_shifted(
+            table,
+            metric,
+            request.priors,
+            request.each,
+            side=request.side,
+            positive=request.positive,
+        )
+    return measure(
+        table, metric, request.each, side=request.side, positive=request.positive, **drawn
+    )
+
+
+def _measured_on_clusters(request: _Request, metric: str, clusters: Confusions) -> Measurement:
+    row = METRICS[metric]
+    common: dict[str, Any] = {"metric": metric, "confidence": request.each, "side": request.side}
+    if row.errors_suffice:
+        # A mean of cluster means: each cluster is one draw, whatever its size.
+        found = mean_interval(
+            row.value(clusters.counts), request.each, side=request.side, seed=request.seed
+        )
+        return Measurement(
+            **common,
+            estimate=found.estimate,
+            lower=found.lower,
+            upper=found.upper,
+            method=found.method,
+            guarantee=found.guarantee,
+            assumptions=(
+                "independent clusters of one distribution, their number fixed beforehand; each "
+                "cluster counts once"
+            ),
+            source=found.source,
+            examples=len(clusters),
+            seed=found.seed,
+        )
+    counts = clusters.counts
+    if row.binary:
+        counts = one_against_rest(counts, position_of(request.positive, clusters.labels))
+    found_again = bootstrap(
+        counts, metric, replicates=request.replicates, seed=request.seed, clustered=True
+    ).interval(request.each, "bca", request.side)
+    return Measurement(
+        **common,
+        estimate=found_again.estimate,
+        lower=row.low if found_again.lower is None else found_again.lower,
+        upper=row.high if found_again.upper is None else found_again.upper,
+        method=found_again.method,
+        guarantee=found_again.guarantee,
+        assumptions=found_again.assumptions,
+        source=found_again.source,
+        examples=len(clusters),
+        seed=request.seed,
+    )
+
+
+def _checked_metrics(metrics: str | Iterable[str], with_scores: bool) -> tuple[str, ...]:
+    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"metrics must be different from each other and at least one, got {names}")
+    for name in names:
+        one_of("a metric", name, (*METRICS, *SCORE_METRICS))
+        if name in SCORE_METRICS and not with_scores:
+            raise InputError(f"{name} needs a score for each example: give scores=")
+    return names
+
+
+def _check_together(names: tuple[str, ...], clustered: bool, shifted: bool) -> None:
+    """Refuse metrics for which nothing is known under clusters or other class shares."""
+    if clustered and shifted:
+        raise InputError("clusters and priors do not go together: give one of them")
+    for name in names:
+        if clustered and name in SCORE_METRICS:
+            raise InputError(f"{name} does not go with clusters: leave one of them out")
+        if shifted and name not in (*SHIFTED, *_WITHIN_CLASSES):
+            known = ", ".join((*SHIFTED, *_WITHIN_CLASSES))
+            raise InputError(f"{name} does not go with priors; those that do are {known}")
+
+
+def _aligned(name: str, values: ArrayLike | None, examples: int) -> NDArray[Any] | None:
+    if values is None:
+        return None
+    array = np.asarray(values)
+    same_length("y_true", examples, name, len(array) if array.ndim else 0)
+    return array

@@ -1,0 +1,1 @@
+"""Metrics of classifiers: their values, and intervals for them, from counts."""

@@ -1,0 +1,190 @@
+"""Metrics of scores and probabilities, measured: the value with an interval."""
+
+from typing import Any, Literal, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from backproof._core.checks import one_of, open_unit
+from backproof._core.errors import InputError
+from backproof.risk.mean import mean_interval
+from backproof.risk.methods.method import SIDES, Side
+from backproof.risk.metrics.auc import SOURCE, auc, bounded_differences_margin, counts_by_score
+from backproof.risk.metrics.labels import (
+    Coded,
+    Label,
+    coded,
+    position_of,
+    refuse_other_kind,
+    same_length,
+)
+from backproof.risk.metrics.measure import BOOTSTRAPS, resampled
+from backproof.risk.metrics.measurement import Measurement
+
+ScoreMetric = Literal["auc", "log-loss", "brier"]
+
+SCORE_METRICS: tuple[ScoreMetric, ...] = ("auc", "log-loss", "brier")
+"""Every metric on scores."""
+
+_Scores = NDArray[np.float64]
+_Bools = NDArray[np.bool_]
+
+
+def measure_scores(
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    metric: str,
+    confidence: float = 0.95,
+    *,
+    side: Side = "two-sided",
+    positive: Label | None = None,
+    clip: float = 1e-3,
+    method: str | None = None,
+    replicates: SupportsIndex = 10_000,
+    seed: SupportsIndex = 0,
+) -> Measurement:
+    """Return a metric of scores with an interval for its true value.
+
+    Parameters
+    ----------
+    y_true
+        True labels, shape (n,).
+    scores
+        Shape (n,). For ``auc`` any numbers, larger ones speaking for the positive class; for
+        ``brier`` and ``log-loss`` its probability, in [0, 1].
+    metric
+        ``auc``, ties counted half; ``brier``, the mean of (probability - truth)², in [0, 1]; or
+        ``log-loss``, of probabilities clipped to [clip, 1 - clip], in [0, -ln clip].
+    confidence
+        Probability of covering, in (0, 1).
+    side
+        ``two-sided`` with equal tails, or one bound: ``upper`` or ``lower``.
+    positive
+        The positive class, against all others; ``None``: the larger label of two, or 1 where
+        labels are 0 and 1.
+    clip
+        Probabilities of the log loss are kept this far from 0 and 1, in (0, ½): without it the
+        loss is unbounded and nothing can be guaranteed. The interval is for the clipped loss.
+    method
+        For ``auc`` ``bounded-differences``, the default, or ``bootstrap-percentile``,
+        ``bootstrap-basic``, ``bootstrap-bca``; for the others as for `mean_interval`, by default
+        ``betting``.
+    replicates, seed
+        Of the bootstrap; the seed also of the order in which ``betting`` takes the losses.
+
+    Returns
+    -------
+    Measurement
+        Where a class has no examples, the area is undefined: ``None``, from 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    one_of("metric", metric, SCORE_METRICS)
+    open_unit("confidence", confidence)
+    one_of("side", side, SIDES)
+    labels = coded("y_true", y_true)
+    numbers = _checked_scores(scores, probabilities=metric != "auc")
+    same_length("y_true", len(labels.codes), "scores", len(numbers))
+    is_positive = _is_positive(labels, positive)
+    common: dict[str, Any] = {
+        "metric": metric,
+        "confidence": float(confidence),
+        "side": side,
+        "examples": len(numbers),
+    }
+    if metric == "auc":
+        table = counts_by_score(is_positive, numbers)
+        name = one_of("method", method or "bounded-differences", (_OWN, *BOOTSTRAPS))
+        value = float(auc(table))
+        return Measurement(
+            **common,
+            estimate=None if np.isnan(value) else value,
+            method=name,
+            **_bounded_differences(table, value, confidence, side)
+            if name == _OWN
+            else resampled(table, "auc", confidence, name, side, replicates, seed, (0.0, 1.0)),
+        )
+    losses, high, remark = _losses(metric, is_positive, numbers, clip)
+    found = mean_interval(
+        losses, confidence, method or "betting", low=0.0, high=high, side=side, seed=seed
+    )
+    return Measurement(
+        **common,
+        estimate=found.estimate,
+        lower=found.lower,
+        upper=found.upper,
+        method=found.method,
+        guarantee=found.guarantee,
+        assumptions=found.assumptions + remark,
+        source=found.source,
+        seed=found.seed,
+    )
+
+
+_OWN = "bounded-differences"
+
+
+def _bounded_differences(
+    table: NDArray[np.int64], value: float, confidence: float, side: Side
+) -> dict[str, Any]:
+    tail = (1 - confidence) / 2 if side == "two-sided" else 1 - confidence
+    negatives, positives = table.sum(axis=0).tolist()
+    margin = bounded_differences_margin(negatives, positives, tail)
+    centre = 0.5 if np.isnan(value) else value  # the margin is infinite there
+    return {
+        "lower": 0.0 if side == "upper" else max(0.0, centre - margin),
+        "upper": 1.0 if side == "lower" else min(1.0, centre + margin),
+        "guarantee": "finite-sample",
+        "assumptions": "independent examples; given how many are positive",
+        "source": SOURCE,
+        "seed": None,
+    }
+
+
+def _losses(
+    metric: str, is_positive: _Bools, probabilities: _Scores, clip: float
+) -> tuple[_Scores, float, str]:
+    """Return the losses, the greatest one possible, and what to say of their range."""
+    of_truth = np.where(is_positive, probabilities, 1 - probabilities)
+    if metric == "brier":
+        return (1 - of_truth) ** 2, 1.0, ""
+    if not 0 < clip < 0.5:
+        raise InputError(f"clip must lie strictly between 0 and 0.5, got {clip}")
+    high = float(-np.log(clip))
+    # Rounding of 1 - clip may lead out of the range by an ulp.
+    losses = np.clip(-np.log(np.clip(of_truth, clip, 1 - clip)), 0.0, high)
+    return losses, high, f"; probabilities clipped to [{clip:g}, {1 - clip:g}]"
+
+
+def _is_positive(labels: Coded, positive: Label | None) -> _Bools:
+    names = labels.labels
+    if positive is None and set(names) <= {0, 1}:
+        positive = 1
+    if positive is not None and len(names) == 1:  # all of one class, perhaps of the other one
+        refuse_other_kind("positive", (positive,), "y_true", names)
+        return np.full(len(labels.codes), names[0] == positive)
+    return np.asarray(labels.codes == position_of(positive, names))
+
+
+def _checked_scores(scores: ArrayLike, *, probabilities: bool) -> _Scores:
+    try:
+        numbers = np.asarray(scores, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError("scores must be numbers, got something else: convert them") from None
+    if numbers.ndim != 1:
+        raise InputError(
+            f"scores must have one dimension, one of the positive class an example; got shape "
+            f"{numbers.shape}: take its column, for example scores[:, 1]"
+        )
+    fits = (numbers >= 0) & (numbers <= 1) if probabilities else ~np.isnan(numbers)
+    if not fits.all():
+        first = int(np.argmin(fits))
+        expected = "probabilities in [0, 1]" if probabilities else "numbers"
+        raise InputError(
+            f"scores must be {expected}, got {int((~fits).sum())} that are not, the first at index "
+            f"{first}: {numbers[first]:g}; turn scores into probabilities, drop missing ones"
+        )
+    return numbers
