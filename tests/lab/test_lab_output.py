@@ -38,7 +38,7 @@ def test_a_run_writes_its_four_parts(written: Path) -> None:
 def test_every_figure_is_written_in_every_format(written: Path) -> None:
     names = {
         "tape-program-a", "tape-program-b", "gradient-sweep", "boundary-3", "boundary-6",
-        "boundary-6-untrained", "losses", "seeds", "test-error",
+        "boundary-6-untrained", "losses", "seeds", "test-error", "intervals",
     }  # fmt: skip
     assert {path.name for path in (written / "figures").iterdir()} == {
         f"{name}.{suffix}" for name in names for suffix in ("svg", "png", "pdf")
@@ -51,7 +51,7 @@ def test_every_table_is_written_as_csv_and_latex(written: Path) -> None:
     assert {path.name for path in files} == {
         f"{stem}.{suffix}" for stem in stems for suffix in ("csv", "tex")
     }
-    assert len(stems) == 13
+    assert len(stems) == 14
 
 
 def test_what_is_written_is_read_back(written: Path, tiny_run: lab.LabRun) -> None:
@@ -136,9 +136,10 @@ def test_a_damaged_record_is_read_or_refused_but_never_fails(
         (b'{"format": "1"}', "no format number"),
         (b'{"format": 1.0}', "no format number"),
         (b'{"format": 0}', "no format number"),
-        (b'{"format": 3}', "newer Backproof: it has format 3, and this version reads up to 2"),
+        (b'{"format": 4}', "newer Backproof: it has format 4, and this version reads up to 3"),
         (b'{"format": 1' + b"0" * 400 + b"}", "newer Backproof"),
-        (b'{"format": 1}', "damaged"),
+        (b'{"format": 2}', "older Backproof: it has format 2, and this version cannot read it"),
+        (b'{"format": 3}', "damaged"),
     ],
     ids=lambda value: str(value)[:24],
 )

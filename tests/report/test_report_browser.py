@@ -100,7 +100,7 @@ def test_every_picture_is_decoded(page: Page) -> None:
     widths = page.evaluate(
         "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))"
     )
-    assert len(widths) == 9
+    assert len(widths) == 10
     assert min(widths) > 0
 
 
@@ -211,7 +211,7 @@ def test_every_scrolling_region_can_be_reached_and_is_named(page: Page) -> None:
         "[...document.querySelectorAll('.scroll')].filter(e => e.tabIndex < 0 ||"
         " !document.getElementById(e.getAttribute('aria-labelledby'))?.textContent).length"
     )
-    assert page.evaluate("document.querySelectorAll('.scroll').length") == 13
+    assert page.evaluate("document.querySelectorAll('.scroll').length") == 14
     assert unreachable == 0
 
 

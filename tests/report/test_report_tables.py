@@ -80,7 +80,7 @@ def test_csv_leaves_missing_values_empty() -> None:
 
 def test_csv_of_the_lab_has_as_many_cells_as_headers(written: Path) -> None:
     files = sorted((written / "tables").glob("*.csv"))
-    assert len(files) == 13
+    assert len(files) == 14
     for file in files:
         rows = read(file.read_text(encoding="utf-8"))
         assert len(rows) > 1
@@ -203,7 +203,7 @@ def test_a_document_yields_its_tables_in_order_folded_ones_too(tiny_run: lab.Lab
     assert names == [
         "published-beside-ours", "tape-program-a", "tape-program-b", "gradient-check",
         "gradient-verdict", "gradient-order", "gradient-sweep", "boundaries", "networks", "plan",
-        "test-error", "one-test-set", "coverage",
+        "test-error", "coverage-by-method", "one-test-set", "coverage",
     ]  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def test_a_margin_beyond_all_sizes_is_refused(margin: float, method: str) -> Non
         risk.plan(margin, 0.9, method)
 
 
-PLANNED = sorted(set(risk.PLANS) & set(risk.METHODS) - {"normal"})
+PLANNED = ["bentkus", "beta-binomial", "clopper-pearson"]  # whose promise is about the interval
 
 
 @pytest.mark.parametrize("margin", ["1e-3", "1e-4", "1e-6"])
@@ -193,7 +193,7 @@ def test_the_exact_one_sided_number_is_the_first_that_does(margin: str, confiden
 
 
 @pytest.mark.parametrize("side", ["two-sided", "upper", "lower"])
-@pytest.mark.parametrize("margin", [0.3, 0.17, 0.1])
+@pytest.mark.parametrize("margin", [0.9, 0.5, 0.3, 0.17, 0.1])
 @pytest.mark.parametrize("method", PLANNED)
 def test_an_intervals_number_is_the_last_that_fails_plus_one(
     method: str, margin: float, side: Literal["two-sided", "upper", "lower"]

@@ -82,4 +82,5 @@ def _table(found: "list[Interval]", errors: int, examples: int) -> Table:
 def _picture(found: "list[Interval]", errors: int, examples: int) -> Any:
     from backproof import plots
 
-    return plots.intervals(found, title=f"{errors} errors among {examples} examples")
+    label = f"{errors} errors among {examples} examples"
+    return plots.intervals([plots.IntervalPanel(label=label, intervals=found)])

@@ -15,6 +15,7 @@ import click
 from backproof import __version__
 from backproof._core.errors import BackproofError
 from backproof.cli.check import check
+from backproof.cli.compare import compare
 from backproof.cli.coverage import coverage
 from backproof.cli.explain import explain
 from backproof.cli.interval import interval
@@ -35,7 +36,7 @@ def commands(debug: bool) -> None:
     """Proof for backprop: explain the tape, verify the gradient, train, certify the test error."""
 
 
-for command in (check, coverage, explain, interval, lab, plan, report):
+for command in (check, compare, coverage, explain, interval, lab, plan, report):
     commands.add_command(command)
 
 

@@ -17,7 +17,7 @@ from backproof.risk import (
     gap,
     interval,
     observed_coverage,
-    plan,
+    plans,
     sampling_law,
     simulate_errors,
 )
@@ -49,9 +49,7 @@ def certainty_stage(
         )
     examples = planned_examples(config)
     return TestErrorStage(
-        plans=tuple(
-            plan(config.margin, config.confidence, method) for method in ("hoeffding", "exact")
-        ),
+        plans=plans(config.margin, config.confidence),
         bayes_error=data.bayes_error(),
         sizes=tuple(
             _size(row, truth, examples, config.confidence)

@@ -273,8 +273,20 @@ def _test_error(run: LabRun, svgs: Mapping[str, str]) -> Section:
                 ),
                 svg=svgs["test-error"],
             ),
-            tables.one_set_table(run),
-            tables.coverage_table(run),
+            Picture(
+                name="intervals",
+                caption=(
+                    f"What one test set of {config.examples} says by every method: "
+                    f"{config.interval_confidence:.0%} intervals, its error (marks) and the true "
+                    "error (dash-dotted)."
+                ),
+                svg=svgs["intervals"],
+            ),
+            tables.coverage_summary_table(run),
+            Details(
+                summary="Every interval, and every coverage with its uncertainty",
+                blocks=(tables.one_set_table(run), tables.coverage_table(run)),
+            ),
             Details(
                 summary="Method",
                 blocks=(

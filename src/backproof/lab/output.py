@@ -112,6 +112,11 @@ def load(path: Path) -> LabRun:
     try:
         return LabRun.from_dict(data)
     except InputError as error:
+        if found < FORMAT:
+            raise InputError(
+                f"{path} was written by an older Backproof: it has format {found}, and this "
+                f"version cannot read it ({error}); run backproof lab again"
+            ) from error
         raise InputError(f"{path} is damaged: {error}; run backproof lab again") from error
 
 

@@ -19,6 +19,7 @@ def pictures(run: LabRun) -> Iterator[tuple[str, Callable[[], plots.Figure]]]:
     yield "losses", partial(_losses, run)
     yield "seeds", partial(_seeds, run)
     yield "test-error", partial(_sampling, run)
+    yield "intervals", partial(_intervals, run)
 
 
 def boundary_name(picture: BoundaryPicture) -> str:
@@ -88,3 +89,16 @@ def _sampling(run: LabRun) -> plots.Figure:
             )
         )
     return plots.sampling(panels)
+
+
+def _intervals(run: LabRun) -> plots.Figure:
+    return plots.intervals(
+        [
+            plots.IntervalPanel(
+                label=f"H = {stage.hidden}",
+                intervals=stage.intervals,
+                true_rate=stage.true_error,
+            )
+            for stage in run.test_error.sampling
+        ]
+    )

@@ -13,7 +13,7 @@ from backproof.risk import Coverage, Gap, Interval, Plan
 from backproof.tape import ProgramRun
 from backproof.training import Boundary
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout of ``run.json``; one more with every change that old readers trip over."""
 
 Point = tuple[float, float]
@@ -193,7 +193,7 @@ class TestErrorStage(Result):
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
     plans: tuple[Plan, ...]
-    """Test set sizes for the accepted deviation: Hoeffding's, then the smallest exact one."""
+    """Test set sizes for the accepted deviation by every method, Hoeffding's first."""
     bayes_error: float
     """Error rate of the Bayes-optimal classifier."""
     sizes: tuple[SizeTestError, ...]

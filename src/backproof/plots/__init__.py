@@ -3,9 +3,10 @@
 from matplotlib.figure import Figure
 
 from backproof.plots.boundary import boundary
+from backproof.plots.comparison import comparison, ranking
 from backproof.plots.coverage import coverages
 from backproof.plots.graph import graph
-from backproof.plots.intervals import intervals
+from backproof.plots.intervals import IntervalPanel, intervals
 from backproof.plots.losses import LossCurve, losses
 from backproof.plots.plans import plans
 from backproof.plots.sampling import SamplingPanel, sampling
@@ -16,16 +17,19 @@ from backproof.plots.sweep import PublishedDifference, sweep
 __all__ = [
     "FORMATS",
     "Figure",
+    "IntervalPanel",
     "LossCurve",
     "PublishedDifference",
     "SamplingPanel",
     "SeedErrors",
     "boundary",
+    "comparison",
     "coverages",
     "graph",
     "intervals",
     "losses",
     "plans",
+    "ranking",
     "rendered",
     "sampling",
     "save",

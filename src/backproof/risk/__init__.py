@@ -27,6 +27,7 @@ from backproof.risk.losses import LossSummary, summarise
 from backproof.risk.mean import MeanInterval, mean_interval
 from backproof.risk.mean_coverage import MeanCoverage, mean_coverage
 from backproof.risk.mean_methods import MEAN_METHODS
+from backproof.risk.methods.method import Guarantee, Side
 from backproof.risk.metrics.measure import measure
 from backproof.risk.metrics.measurement import Measurement
 from backproof.risk.metrics.scores import SCORE_METRICS, measure_scores
@@ -55,6 +56,7 @@ __all__ = [
     "Coverage",
     "CoverageCurve",
     "Gap",
+    "Guarantee",
     "Interval",
     "Intervals",
     "LossSummary",
@@ -68,6 +70,7 @@ __all__ = [
     "RankedPair",
     "Ranking",
     "SamplingLaw",
+    "Side",
     "Statement",
     "WorstCoverage",
     "bootstrap",

@@ -2,6 +2,7 @@
 
 from backproof.lab.tables.certainty import (
     certainty_table,
+    coverage_summary_table,
     coverage_table,
     one_set_table,
     plan_table,
@@ -16,6 +17,7 @@ __all__ = [
     "certainty_table",
     "check_table",
     "comparison_table",
+    "coverage_summary_table",
     "coverage_table",
     "law_table",
     "observation_table",

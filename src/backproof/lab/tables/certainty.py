@@ -17,11 +17,15 @@ def plan_table(run: LabRun) -> Table:
         columns=(
             Column(header="method"),
             Column(header="examples", style="integer"),
-            Column(header="assumptions"),
+            Column(header="guarantee"),
+            Column(header="what holds then"),
         ),
         rows=(
-            ("published (Hoeffding)", published.PLANNED_EXAMPLES, None),
-            *((plan.method, plan.examples, plan.assumptions) for plan in run.test_error.plans),
+            ("published (Hoeffding)", published.PLANNED_EXAMPLES, None, None),
+            *(
+                (plan.method, plan.examples, plan.guarantee, plan.promise)
+                for plan in run.test_error.plans
+            ),
         ),
     )
 
@@ -105,14 +109,40 @@ def one_set_table(run: LabRun) -> Table:
     )
 
 
+def coverage_summary_table(run: LabRun) -> Table:
+    """Return how often each method covers each predictor's true error, a row a method."""
+    stages = run.test_error.sampling
+    columns = [Column(header="interval"), Column(header="guarantee")]
+    for stage in stages:
+        columns += [
+            Column(header=f"H = {stage.hidden} (%)", style="percent", digits=2),
+            Column(header="exact (%)", style="percent", digits=2),
+        ]
+    rows: list[tuple[Value, ...]] = []
+    for number, interval in enumerate(stages[0].intervals):
+        found = [stage.coverages[number] for stage in stages]
+        values = [value for one in found for value in (one.observed, one.exact)]
+        rows.append((interval.method, interval.guarantee, *values))
+    return Table(
+        name="coverage-by-method",
+        caption=(
+            f"{run.config.interval_confidence:.0%} intervals from {run.config.sets} test sets of "
+            f"{run.config.examples}: the share that covers the true error, and the exact "
+            "probability of covering it. The predictors share the test sets, so their luck too."
+        ),
+        columns=tuple(columns),
+        rows=tuple(rows),
+    )
+
+
 def coverage_table(run: LabRun) -> Table:
     """Return how often each interval covers the true error."""
     return Table(
         name="coverage",
         caption=(
             f"{run.config.interval_confidence:.0%} intervals from test sets of "
-            f"{run.config.examples}: how many of {run.config.sets} cover the true error, and the "
-            "exact probability of covering. The predictors share the test sets, so their luck too."
+            f"{run.config.examples}: how many of {run.config.sets} cover the true error, the 95 % "
+            "Clopper-Pearson interval of that share, and the exact probability of covering."
         ),
         columns=(
             Column(header="predictor"),

@@ -40,6 +40,8 @@ def anytime_size(margin: float, miss: float, side: Side) -> int:
 
     An end lies within the margin where the wealth against the rate there has reached 1/δ.
     """
+    if side == "two-sided" and margin >= 0.5:  # wider than any interval is
+        return 1
     wealth = log_wealth if side == "two-sided" else log_wealth_from_below
 
     def least(m: int) -> float:
