@@ -40,7 +40,9 @@ def coverage(
     as_json: bool,
     plot: Path | None,
 ) -> None:
-    """Say how often intervals cover the true error, exactly, and in the worst case.
+    """Say how often intervals cover the true error.
+
+    Exactly, by summing over all counts, at one error rate and at the worst one.
 
     Example: backproof coverage --examples 1000 --error 0.01
     """

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -14,20 +15,30 @@ import click
 
 from backproof import __version__
 from backproof._core.errors import BackproofError
-from backproof.cli.check import check
-from backproof.cli.compare import compare
-from backproof.cli.coverage import coverage
-from backproof.cli.explain import explain
-from backproof.cli.interval import interval
-from backproof.cli.lab import lab
-from backproof.cli.plan import plan
-from backproof.cli.report import report
+from backproof.cli.startup import postpone_unused
 
+_COMMANDS = ("check", "compare", "coverage", "explain", "interval", "lab", "plan", "report")
 _UNUSABLE_INPUT = 2
 _INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
 
 
+class _Commands(click.Group):
+    """A group whose commands are imported when they are called for, each from its own module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of all commands, in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, or nothing where there is none of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"backproof.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="backproof")
@@ -36,15 +47,12 @@ def commands(debug: bool) -> None:
     """Proof for backprop: explain the tape, verify the gradient, train, certify the test error."""
 
 
-for command in (check, compare, coverage, explain, interval, lab, plan, report):
-    commands.add_command(command)
-
-
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 ok, 1 a check found something, 2 unusable input.
 
     130 where it was interrupted.
     """
+    postpone_unused()
     words = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -52,7 +52,9 @@ def plan(
     as_json: bool,
     plot: Path | None,
 ) -> None:
-    """Say how many test examples an accuracy needs, or what a number of them gives.
+    """Say how many test examples an accuracy needs.
+
+    With --examples instead of --margin: what accuracy that many bring.
 
     Example: backproof plan --margin 0.01 --confidence 0.99
     """

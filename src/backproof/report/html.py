@@ -2,10 +2,12 @@
 
 import base64
 from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from backproof.report.document import Document
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def render_html(document: Document) -> str:
@@ -14,7 +16,10 @@ def render_html(document: Document) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    # Not at the top: whoever only makes tables does not wait for it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("backproof.report"),
         autoescape=True,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from backproof.risk.binomial import Array, at_least, at_most
-from backproof.risk.planning.search import first_size, summit
+from backproof.risk.planning.search import first_size, normal_size, summit
 
 
 def two_sided_size(margin: Fraction, miss: float) -> int:
@@ -38,7 +38,8 @@ def one_sided_size(margin: Fraction, miss: float) -> int:
     That probability falls with m without teeth, as all comparisons with an exhaustive search have
     shown. The other side, P(K/m - p > ε), is its mirror image.
     """
-    return first_size(lambda m: one_sided_miss(m, margin) <= miss)
+    guess = normal_size(float(margin), miss) + ceil(1 / margin)
+    return first_size(lambda m: one_sided_miss(m, margin) <= miss, guess)
 
 
 def _safe_size(margin: Fraction, tail: float) -> int:

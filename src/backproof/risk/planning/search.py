@@ -1,9 +1,11 @@
 """Smallest sizes from which on something holds."""
 
 from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from backproof._core.errors import InputError
 from backproof.risk.counts import MOST_EXAMPLES
@@ -11,27 +13,41 @@ from backproof.risk.counts import MOST_EXAMPLES
 _FIRST_CHUNK, _LARGEST_CHUNK = 8, 256
 
 
-def first_size(holds: Callable[[int], bool]) -> int:
+def first_size(holds: Callable[[int], bool], guess: int = 1) -> int:
     """Return the smallest m >= 1 for which `holds`, where it holds for every larger one too.
+
+    The search strides away from a guess and then closes in; a good guess saves most of it.
 
     Raises
     ------
     InputError
         If it is larger than the largest number of examples that can be counted exactly.
     """
-    high = 1
-    while not holds(high):
-        if high > MOST_EXAMPLES:
-            raise InputError(
-                f"more than {MOST_EXAMPLES} examples would be needed: choose a larger margin or a "
-                "lower confidence"
-            )
-        high *= 2
-    low = high // 2  # does not hold, or is 0
+    low, high, stride = 0, guess, 1
+    if holds(guess):
+        while high - stride > 0 and holds(high - stride):
+            high, stride = high - stride, 2 * stride
+        low = max(0, high - stride)
+    else:
+        low, high = guess, guess + 1
+        while not holds(high):
+            low, stride = high, 2 * stride
+            high = low + stride
+            if high > MOST_EXAMPLES:
+                raise InputError(
+                    f"more than {MOST_EXAMPLES} examples would be needed: choose a larger margin "
+                    "or a lower confidence"
+                )
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
+
+
+def normal_size(margin: float, tail: float, error: float = 0.5) -> int:
+    """Return the size that the normal approximation needs: a guess at that of other methods."""
+    z = max(0.0, float(-ndtri(tail)))
+    return min(max(1, ceil(z * z * error * (1 - error) / margin**2)), MOST_EXAMPLES)
 
 
 def after_last_failure(holds: Callable[[NDArray[np.int64]], NDArray[np.bool_]], safe: int) -> int:

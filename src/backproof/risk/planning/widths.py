@@ -9,12 +9,13 @@ from backproof.risk.binomial import Numbers
 from backproof.risk.interval import interval_bounds
 from backproof.risk.methods.anytime import log_wealth, log_wealth_from_below
 from backproof.risk.methods.method import Side
-from backproof.risk.planning.search import after_last_failure, first_size, summit
+from backproof.risk.planning.search import after_last_failure, first_size, normal_size, summit
 
 
 def worst_size(method: str, margin: float, confidence: float, side: Side) -> int:
     """Return the smallest m for which the interval is narrow enough whatever comes out."""
-    return first_size(lambda m: worst_width(method, m, confidence, side) <= margin)
+    guess = normal_size(margin, _tail(confidence, side))
+    return first_size(lambda m: worst_width(method, m, confidence, side) <= margin, guess)
 
 
 def worst_width(method: str, m: int, confidence: float, side: Side) -> float:
@@ -70,7 +71,12 @@ def expected_size(
         counts = max(m * expected - 1, 0.0), min(m * expected + 1, m)
         return bool(_reach(method, np.array(m), counts, confidence, side, expected) <= margin)
 
-    return after_last_failure(holds, first_size(holds_with_one_more))
+    guess = normal_size(margin, _tail(confidence, side), expected)
+    return after_last_failure(holds, first_size(holds_with_one_more, guess))
+
+
+def _tail(confidence: float, side: Side) -> float:
+    return (1 - confidence) / (2 if side == "two-sided" else 1)
 
 
 def expected_width(
