@@ -18,9 +18,26 @@ def test_the_python_examples_run_in_order(capsys: pytest.CaptureFixture[str]) ->
     printed = capsys.readouterr().out
     assert "Bayes error 1.6774%" in printed
     assert "26492 examples" in printed
+    certificate = re.findall(r"^```text\n(All 2 statements.*?)^```", README, re.M | re.S)
+    assert len(certificate) == 1
+    assert certificate[0] in printed
 
 
-@pytest.mark.parametrize("command", ["make lab", "make test", "backproof lab", "backproof report"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make lab",
+        "make test",
+        "backproof lab",
+        "backproof report",
+        "backproof check",
+        "backproof explain",
+        "backproof plan",
+        "backproof interval",
+        "backproof compare",
+        "backproof coverage",
+    ],
+)
 def test_the_commands_are_shown(command: str) -> None:
     assert command in README
 
