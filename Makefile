@@ -22,6 +22,8 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/lab.py
 	$(BIN)/python benchmarks/gradcheck.py
 	$(BIN)/python benchmarks/tape.py
+	$(PIP) --editable '.[bench]'
+	$(BIN)/python benchmarks/risk.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
