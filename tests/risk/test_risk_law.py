@@ -134,3 +134,12 @@ def test_quantiles_broadcast() -> None:
     q, p = np.array([[0.1], [0.9]]), np.array([0.2, 0.5, 0.8])
     expected = stats.binom.ppf(q, 50, p)
     assert np.array_equal(quantile(q, 50, p), expected)
+
+
+def test_the_law_of_many_examples_is_found_quickly_and_right() -> None:
+    law = risk.sampling_law((0.001, 0.002), (300_000, 300_000))
+    assert law.examples == 600_000
+    assert sum(law.probabilities) == pytest.approx(1, abs=1e-9)
+    assert law.mean == pytest.approx(0.0015, rel=1e-9)
+    variance = (0.001 * 0.999 + 0.002 * 0.998) * 300_000
+    assert law.standard_deviation == pytest.approx(variance**0.5 / 600_000, rel=1e-9)

@@ -3,9 +3,9 @@
 import importlib.util
 import sys
 
-# SciPy's import takes every name of NumPy, and with it these, which parse and test and are not
-# used; they cost more than the rest of NumPy.
-_UNUSED = ("numpy.f2py", "numpy.testing")
+# SciPy's import takes every name of NumPy, and with it these, which are rarely used; they cost more
+# than the rest of NumPy.
+_UNUSED = ("numpy.f2py", "numpy.ma", "numpy.testing")
 
 
 def postpone_unused() -> None:

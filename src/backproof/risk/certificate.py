@@ -54,17 +54,24 @@ class Certificate(Result):
     def correction(self) -> str:
         """What was done about there being several statements, as a sentence."""
         count = len(self.statements)
+        asymptotic = any(one.measurement.guarantee == "asymptotic" for one in self.statements)
         if count == 1:
-            return f"The statement holds with confidence {percent(self.confidence)}."
+            nearly = "approximately " if asymptotic else ""
+            return f"The statement holds with confidence {nearly}{percent(self.confidence)}."
+        nearly = ", the asymptotic ones approximately" if asymptotic else ""
         return (
             f"All {count} statements hold together with confidence {percent(self.confidence)}: "
-            f"each holds with {percent(self.each)} (Bonferroni)."
+            f"each holds with {percent(self.each)} (Bonferroni){nearly}."
         )
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the statements rest on, without repetition."""
-        return tuple(dict.fromkeys(one.measurement.assumptions for one in self.statements))
+        found = [one.measurement.assumptions for one in self.statements]
+        if any(one.group is not None for one in self.statements):
+            # How many statements share the miss would be chance otherwise.
+            found.append("the groups fixed beforehand, and examples of each")
+        return tuple(dict.fromkeys(found))
 
     def __str__(self) -> str:
         lines = [self._quoted(one) for one in self.statements]
@@ -99,4 +106,8 @@ class Certificate(Result):
 
     def _about(self) -> str:
         within = "" if self.clusters is None else f" in {counted(self.clusters, 'cluster')}"
-        return f"From {counted(self.examples, 'example')}{within} ({self.sampling})."
+        found = f"From {counted(self.examples, 'example')}{within} ({self.sampling})."
+        if self.priors is None:
+            return found
+        shares = ", ".join(f"{label} {share:.6g}" for label, share in self.priors.items())
+        return f"{found} Shares of the classes: {shares}."

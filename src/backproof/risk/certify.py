@@ -22,9 +22,9 @@ from backproof.risk.metrics.measurement import Measurement
 from backproof.risk.metrics.scores import SCORE_METRICS, measure_scores
 from backproof.risk.metrics.table import METRICS
 from backproof.risk.metrics.values import one_against_rest
-from backproof.risk.priors import SHIFTED, measure_shifted
+from backproof.risk.priors import SHIFTED, checked_priors, measure_shifted
 
-_WITHIN_CLASSES = ("recall", "specificity", "balanced-accuracy")  # no prior changes them
+_WITHIN_CLASSES = ("recall", "balanced-accuracy")  # no prior changes them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +94,15 @@ def certify(
         ``two-sided``, or one bound: ``upper`` or ``lower``.
     groups
         Key of each example's group, shape (n,): every metric is told of all examples and of each
-        group.
+        group. Which groups there are must not depend on the predictions, nor on chance.
     clusters
         Key of each example's cluster, shape (n,), where only the clusters are independent. Errors
         are then averaged within each cluster, and each cluster counts once; the other metrics are
         bootstrapped by whole clusters.
     priors
-        Share of each class where the classifier will be used, by label, if it is not the test
-        set's: for ``error``, ``accuracy``, ``precision`` and ``f1``; ``recall``, ``specificity``
-        and ``balanced-accuracy`` stay as they are.
+        Share of each class where the classifier will be used, of every group too, by label, if it
+        is not the test set's: for ``error``, ``accuracy``, ``precision``, ``specificity`` and
+        ``f1``; ``recall`` and ``balanced-accuracy`` stay as they are.
     scores
         Score, or probability, of the positive class for each example, shape (n,).
     labels
@@ -120,20 +120,19 @@ def certify(
     names = _checked_metrics(metrics, scores is not None)
     _check_together(names, clusters is not None, priors is not None)
     table = confusion(y_true, y_pred, labels=labels)
+    keys = _coded_keys("groups", groups, table.examples)
+    within = _coded_keys("clusters", clusters, table.examples)
     every = _Examples(
         y_true=np.asarray(y_true),
         y_pred=np.asarray(y_pred),
         scores=_aligned("scores", scores, table.examples),
-        clusters=_aligned("clusters", clusters, table.examples),
+        clusters=None if within is None else within.codes,
     )
-    keys = None if groups is None else coded("groups", groups)
-    if keys is not None:
-        same_length("y_true", table.examples, "groups", len(keys.codes))
     count = len(names) * (1 if keys is None else 1 + len(keys.labels))
     each = 1 - (1 - open_unit("confidence", confidence)) / count
     one_of("side", side, SIDES)
-    if any(name in METRICS and METRICS[name].binary for name in names):
-        positive = table.labels[position_of(positive, table.labels)]
+    positive = _checked_positive(positive, names, table.labels)
+    shares = None if priors is None else checked_priors(priors, table.labels)
     request = _Request(
         metrics=names,
         each=each,
@@ -150,10 +149,12 @@ def certify(
         each=each,
         examples=table.examples,
         labels=table.labels,
-        sampling="i.i.d." if clusters is None else "independent clusters",
+        sampling=_sampling(within is not None, shares is not None),
         positive=positive,
-        priors=None if priors is None else {str(key): float(q) for key, q in priors.items()},
-        clusters=None if every.clusters is None else len(coded("clusters", every.clusters).labels),
+        priors=None
+        if shares is None
+        else dict(zip(map(str, table.labels), shares.tolist(), strict=True)),
+        clusters=None if within is None else len(within.labels),
         seed=request.seed,
         backproof=__version__,
     )
@@ -249,11 +250,13 @@ def _measured_on_clusters(request: _Request, metric: str, clusters: Confusions) 
     found_again = bootstrap(
         counts, metric, replicates=request.replicates, seed=request.seed, clustered=True
     ).interval(request.each, "bca", request.side)
+    # A single cluster resampled is always itself; of how clusters differ it says nothing.
+    known = len(clusters) > 1
     return Measurement(
         **common,
         estimate=found_again.estimate,
-        lower=row.low if found_again.lower is None else found_again.lower,
-        upper=row.high if found_again.upper is None else found_again.upper,
+        lower=found_again.lower if known and found_again.lower is not None else row.low,
+        upper=found_again.upper if known and found_again.upper is not None else row.high,
         method=found_again.method,
         guarantee=found_again.guarantee,
         assumptions=found_again.assumptions,
@@ -265,13 +268,35 @@ def _measured_on_clusters(request: _Request, metric: str, clusters: Confusions) 
 
 def _checked_metrics(metrics: str | Iterable[str], with_scores: bool) -> tuple[str, ...]:
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"metrics must be different from each other and at least one, got {names}")
     for name in names:
         one_of("a metric", name, (*METRICS, *SCORE_METRICS))
         if name in SCORE_METRICS and not with_scores:
             raise InputError(f"{name} needs a score for each example: give scores=")
+    if not names or len(set(names)) < len(names):
+        raise InputError(
+            f"metrics must be at least one, each named once, got {', '.join(names) or 'none'}"
+        )
     return names
+
+
+def _checked_positive(
+    positive: Label | None, names: tuple[str, ...], labels: tuple[Label, ...]
+) -> Label | None:
+    """Return the positive class, one for all groups whatever classes they have."""
+    if positive is not None:
+        positive = coded("positive", [positive]).labels[0]
+    binary = any(name in METRICS and METRICS[name].binary for name in names)
+    scored = any(name in SCORE_METRICS for name in names)
+    # Scores of examples of one class are those of the positive class, or of the other one.
+    if binary or (len(labels) > 1 and (scored or positive is not None)):
+        return labels[position_of(positive, labels)]
+    return positive
+
+
+def _sampling(clustered: bool, shifted: bool) -> str:
+    if clustered:
+        return "independent clusters"
+    return "i.i.d. within each class" if shifted else "i.i.d."
 
 
 def _check_together(names: tuple[str, ...], clustered: bool, shifted: bool) -> None:
@@ -284,6 +309,14 @@ def _check_together(names: tuple[str, ...], clustered: bool, shifted: bool) -> N
         if shifted and name not in (*SHIFTED, *_WITHIN_CLASSES):
             known = ", ".join((*SHIFTED, *_WITHIN_CLASSES))
             raise InputError(f"{name} does not go with priors; those that do are {known}")
+
+
+def _coded_keys(name: str, keys: ArrayLike | None, examples: int) -> Coded | None:
+    if keys is None:
+        return None
+    found = coded(name, keys)
+    same_length("y_true", examples, name, len(found.codes))
+    return found
 
 
 def _aligned(name: str, values: ArrayLike | None, examples: int) -> NDArray[Any] | None:

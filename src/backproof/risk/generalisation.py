@@ -35,7 +35,7 @@ class Gap(Result):
         return f"{self.estimate:.4%} ({self.lower:.4%} to {self.upper:.4%})"
 
 
-def gap(training_error: float, test: Interval) -> Gap:
+def gap(training_error: float, interval: Interval) -> Gap:
     """Return the generalisation gap with its interval.
 
     The training error is known, so the interval of the true error, moved by it, covers the gap
@@ -45,7 +45,7 @@ def gap(training_error: float, test: Interval) -> Gap:
     ----------
     training_error
         Error rate on the training set, in [0, 1].
-    test
+    interval
         Interval for the true error, from test examples that were not trained on.
 
     Raises
@@ -55,9 +55,9 @@ def gap(training_error: float, test: Interval) -> Gap:
     """
     known = rate("training_error", training_error)
     return Gap(
-        estimate=test.estimate - known,
-        lower=test.lower - known,
-        upper=test.upper - known,
+        estimate=interval.estimate - known,
+        lower=interval.lower - known,
+        upper=interval.upper - known,
         training_error=known,
     )
 

@@ -41,7 +41,7 @@ class SamplingLaw(Result):
         )
 
 
-def sampling_law(error_rates: Sequence[float], counts: Sequence[int]) -> SamplingLaw:
+def sampling_law(class_errors: Sequence[float], counts: Sequence[int]) -> SamplingLaw:
     """Return the law of the number of errors among examples drawn class by class.
 
     The errors among the examples of one class are binomial in that class's error rate, and the
@@ -49,7 +49,7 @@ def sampling_law(error_rates: Sequence[float], counts: Sequence[int]) -> Samplin
 
     Parameters
     ----------
-    error_rates
+    class_errors
         Error rate within each class, in [0, 1].
     counts
         Number of test examples of each class, at least 0 and 1 in all.
@@ -59,14 +59,19 @@ def sampling_law(error_rates: Sequence[float], counts: Sequence[int]) -> Samplin
     InputError
         If an argument is out of range or the lengths differ.
     """
-    rates = [rate("an error rate", value) for value in error_rates]
+    rates = [rate("an error rate", value) for value in class_errors]
     sizes = [whole_number("counts", count, at_least=0) for count in counts]
     if len(rates) != len(sizes) or sum(sizes) == 0:
         raise InputError(
             f"expected one count for each of {len(rates)} error rates, and at least one example; "
             f"got {sizes}"
         )
-    law = np.ones(1)
+    law, first = np.ones(1), 0
     for error, size in zip(rates, sizes, strict=True):
-        law = np.convolve(law, probabilities(size, error))
-    return SamplingLaw(probabilities=tuple(law.tolist()))
+        every = probabilities(size, error)
+        possible = np.flatnonzero(every)  # of many examples most counts have probability 0
+        law = np.convolve(law, every[possible[0] : possible[-1] + 1])
+        first += int(possible[0])
+    whole = np.zeros(sum(sizes) + 1)
+    whole[first : first + len(law)] = law
+    return SamplingLaw(probabilities=tuple(whole.tolist()))

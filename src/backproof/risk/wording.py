@@ -1,6 +1,6 @@
 """Results as a reader can quote them."""
 
-from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from math import ceil, floor, log10
 from typing import Protocol
 
@@ -25,6 +25,8 @@ _NAMES = {
     "empirical-bernstein": "empirical Bernstein",
 }
 _MOST_DIGITS = 12
+# Digits enough for any float64; decimal's own context would be the user's.
+_EXACT = Context(prec=400)
 _NOT_IN_PERCENT = ("kappa", "mcc", "auc", "log-loss", "brier")
 
 
@@ -90,13 +92,14 @@ def shown(found: Quotable, name: str) -> tuple[str, str]:
 
     The ends are rounded outward, so that what is quoted holds.
     """
-    in_percent = not name.endswith(_NOT_IN_PERCENT)
-    scale, unit = (100.0, " %") if in_percent else (1.0, "")
-    width = scale * (found.upper - found.lower)
+    powers, unit = (0, "") if name.endswith(_NOT_IN_PERCENT) else (2, " %")
+    width = 10.0**powers * _width(found)
     digits = 2 if width <= 0 else min(max(0, 1 + ceil(-log10(width))), _MOST_DIGITS)
-    value = "undefined" if found.estimate is None else f"{scale * found.estimate:.{digits}f}{unit}"
-    lower = _rounded(scale * found.lower, digits, floor)
-    upper = _rounded(scale * found.upper, digits, ceil)
+    value = "undefined"
+    if found.estimate is not None:
+        value = _rounded(found.estimate, powers, digits, ROUND_HALF_EVEN) + unit
+    lower = _rounded(found.lower, powers, digits, ROUND_FLOOR)
+    upper = _rounded(found.upper, powers, digits, ROUND_CEILING)
     if found.side == "two-sided":
         gap = " to " if lower.startswith("-") or upper.startswith("-") else "–"
         return value, f"{percent(found.confidence)} CI {lower}{gap}{upper}{unit}"
@@ -111,15 +114,25 @@ def method_name(method: str) -> str:
 
 def percent(confidence: float) -> str:
     """Return a confidence in percent, with three digits of what is missing from 100 %."""
-    missing = 100 * (1 - confidence)
-    digits = min(max(0, 2 - floor(log10(missing))), _MOST_DIGITS)
-    text = f"{100 * confidence:.{digits}f}"
+    digits = max(0, 2 - floor(log10(100 * (1 - confidence))))
+    text = _rounded(confidence, 2, digits, ROUND_HALF_EVEN)
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
-def _rounded(value: float, digits: int, direction: Callable[[float], int]) -> str:
-    scaled = value * 10.0**digits
-    nearest = round(scaled)
-    # What is a round number but for rounding errors stays one.
-    whole = nearest if abs(scaled - nearest) < 1e-6 else direction(scaled)
-    return f"{whole / 10.0**digits:.{digits}f}"
+def _width(found: Quotable) -> float:
+    if found.side == "two-sided" or found.estimate is None:
+        return found.upper - found.lower
+    # The other end is no bound; twice the margin is what a two-sided interval's width is.
+    bound = found.upper if found.side == "upper" else found.lower
+    return 2 * abs(bound - found.estimate)
+
+
+def _rounded(value: float, powers: int, digits: int, rounding: str) -> str:
+    """Return value · 10^powers with so many digits after the point.
+
+    The number is the shortest decimal that stands for the float, as Python shows it: 0.07 is 7 %,
+    though the float is a little more.
+    """
+    number = Decimal(repr(float(value))).scaleb(powers, _EXACT)
+    shown = number.quantize(Decimal(1).scaleb(-digits, _EXACT), rounding=rounding, context=_EXACT)
+    return f"{_EXACT.plus(shown):f}"  # no minus before a zero

@@ -116,7 +116,10 @@ def position_of(positive: Label | None, labels: Sequence[Label]) -> int:
     if positive is None or positive not in labels:
         shown = ", ".join(map(repr, labels[:5])) + (", …" if len(labels) > 5 else "")
         got = "none was given" if positive is None else f"got {positive!r}"
-        raise InputError(f"positive= must name the positive class, one of {shown}; {got}")
+        raise InputError(
+            f"positive= must name the positive class, one of {shown}; {got}. If it is another that "
+            "never occurs, give every label as labels="
+        )
     return list(labels).index(positive)
 
 
