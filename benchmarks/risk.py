@@ -5,6 +5,7 @@ that is not installed is said to be missing (the extra ``bench`` has them).
 """
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,12 @@ LOSSES: dict[str, tuple[Callable[[Any, int], Any], float]] = {
     "uniform": (lambda rng, n: rng.random(n), 0.5),
     "0/1, error 0.1": (lambda rng, n: (rng.random(n) < 0.1).astype(float), 0.1),
 }
+# The most that may be bet on a mean above m; below it, the same of 1 - m.
+GRID_BETS: dict[str, Callable[[float], float]] = {
+    "betting on a grid, as published": lambda m: 0.5 / m if m else math.inf,
+    "betting on a grid, confseq's defaults": lambda _: 1.0,
+}
+GRID_STEPS = 1_000
 BOUND_SETS = 500
 SETS = {100: 200, 1_000: 100, 10_000: 20}
 
@@ -51,7 +58,11 @@ def macro_f1() -> None:
     """Print the same for macro-F1 with 10 classes."""
     _compare(
         "backproof macro-F1",
-        ("SciPy with scikit-learn", "confidenceinterval macro-F1"),
+        (
+            "backproof, counting the labels",
+            "SciPy with scikit-learn",
+            "confidenceinterval macro-F1",
+        ),
         (SIZES[0], SIZES[-1]),
     )
 
@@ -94,7 +105,8 @@ def widths() -> None:
         methods: dict[str, Callable[[Any, int], float]] = {
             name: partial(_our_half_width, name) for name in risk.MEAN_METHODS
         }
-        methods["betting on a grid of 1000, as in confseq"] = _grid_half_width
+        for name, most in GRID_BETS.items():
+            methods[name] = partial(_grid_half_width, most)
         if label.startswith("0/1"):
             methods["clopper-pearson"] = _exact_half_width
         for name, width in methods.items():
@@ -119,22 +131,30 @@ def _mean_over_sets(
     return statistics.fmean(of(draw(np.random.default_rng(s), n), s) for s in range(SETS[n]))
 
 
-def _grid_half_width(losses: Any, seed: int) -> float:
-    """Hedged betting as published: truncated at one half, every mean of a grid tried."""
-    n, log = len(losses), np.log(2 / 0.05)
+def _grid_half_width(most: Callable[[float], float], losses: Any, seed: int) -> float:
+    """Hedged betting, every mean of a grid tried.
+
+    As `betting_ci` of confseq does: from one step below the least mean kept to one above the
+    greatest, so that what lies between two means of the grid is kept too.
+    """
+    n, log = len(losses), math.log(2 / 0.05)
     x = np.random.default_rng(seed).permutation(losses)
     seen = np.arange(1, n + 1)
     means = (0.5 + np.cumsum(x)) / (seen + 1)
     variances = (0.25 + np.cumsum((x - means) ** 2)) / (seen + 1)
     bets = np.sqrt(2 * log / (n * np.concatenate(([0.25], variances[:-1]))))
-    grid = np.linspace(0, 1, 1001)[1:-1]
-    kept = [mean for mean in grid if _log_capital(mean, x, bets) < log]
-    return float(kept[-1] - kept[0]) / 2
+    grid = np.linspace(0, 1, GRID_STEPS + 1)
+    kept = [m for m in grid if _log_capital(m, x, bets, most) <= log]
+    if not kept:
+        return 0.5
+    lower, upper = max(0, kept[0] - 1 / GRID_STEPS), min(1, kept[-1] + 1 / GRID_STEPS)
+    return float(upper - lower) / 2
 
 
-def _log_capital(mean: float, x: Any, bets: Any) -> float:
-    above = np.cumsum(np.log1p(np.minimum(bets, 0.5 / mean) * (x - mean)))
-    below = np.cumsum(np.log1p(-np.minimum(bets, 0.5 / (1 - mean)) * (x - mean)))
+def _log_capital(m: float, x: Any, bets: Any, most: Callable[[float], float]) -> float:
+    with np.errstate(divide="ignore"):  # a bet of everything can lose everything
+        above = np.cumsum(np.log1p(np.minimum(bets, most(m)) * (x - m)))
+        below = np.cumsum(np.log1p(-np.minimum(bets, most(1 - m)) * (x - m)))
     return float(max(above.max(), below.max()))
 
 

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from backproof import lab, plots
-from backproof.cli.main import commands, main
+from backproof.cli.main import commands
 
 ESCAPE = "\x1b["
 
@@ -39,21 +39,6 @@ def backproof(*arguments: str | Path, **more: str) -> subprocess.CompletedProces
         check=False,
         stdin=subprocess.DEVNULL,
     )
-
-
-@pytest.fixture
-def run_main(capsys: pytest.CaptureFixture[str]) -> Main:
-    """Run the command line in this process; return exit code, stdout and stderr."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main([*map(str, arguments)])
-        out, err = capsys.readouterr()
-        code = stopped.value.code
-        assert isinstance(code, int)
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

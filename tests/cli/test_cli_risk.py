@@ -12,25 +12,13 @@ import pytest
 from PIL import Image
 
 from backproof import risk
-from backproof.cli.main import main
 
 Main = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def run_main(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Main:
-    """Run the command line in this process; return exit code, stdout and stderr."""
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main([*map(str, arguments)])
-        out, err = capsys.readouterr()
-        code = stopped.value.code
-        assert isinstance(code, int)
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

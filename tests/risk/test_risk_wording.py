@@ -1,7 +1,6 @@
 """Quotes: what is shown holds, has the digits it deserves, and reads as it should."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -71,9 +70,7 @@ def test_the_shown_range_holds_the_interval_and_hardly_more(ends: list[float], n
     assert exact(low) - unit < lower <= exact(low)
     assert exact(high) <= upper < exact(high) + unit
     assert abs(value - exact(estimate)) <= unit / 2
-    # as floats too
-    scale = 100 if name == "error" else 1
-    assert float(Decimal(str(float(lower * scale))) / scale) <= low or float(lower) <= low
+    assert float(lower) <= low
     assert float(upper) >= high
 
 
@@ -109,7 +106,7 @@ def test_the_width_is_shown_with_about_two_digits(width: float, at: float) -> No
         (Found(estimate=0.07, lower=0.07, upper=0.14), ("7.0 %", "95 % CI 7.0–14.0 %")),
         (
             Found(estimate=1e-7, lower=0.99e-7, upper=1.01e-7),
-            ("0.0000100 %", "95 % CI 0.0000099–0.0000101 %"),
+            ("0.00001000 %", "95 % CI 0.00000990–0.00001010 %"),
         ),
         (
             Found(estimate=0.5, lower=0.5, upper=0.5 + 1e-15),
@@ -180,7 +177,7 @@ def test_only_rates_are_in_percent(name: str, expected: tuple[str, str]) -> None
 
 def test_nothing_is_shown_as_minus_zero() -> None:
     found = Found(estimate=-0.001, lower=-0.6, upper=-0.0)
-    assert shown(found, "mcc") == ("0.0", "95 % CI -0.6 to 0.0")
+    assert shown(found, "mcc") == ("0.00", "95 % CI -0.60 to 0.00")
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,12 @@ from backproof.risk.compare import compare
 from backproof.risk.compare_counts import compare_counts, compare_rates
 from backproof.risk.comparison import Comparison
 from backproof.risk.confusion import Confusion, Confusions, confusion, confusions_by
-from backproof.risk.coverage import (
+from backproof.risk.coverage import WorstCoverage, coverage, worst_coverage
+from backproof.risk.coverages import (
     CoverageCurve,
     MethodCoverage,
-    WorstCoverage,
-    coverage,
     coverage_curve,
     coverages,
-    worst_coverage,
 )
 from backproof.risk.generalisation import Gap, compression_bound, gap, pac_bayes
 from backproof.risk.interval import METHODS, Interval, Intervals, interval

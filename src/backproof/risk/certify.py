@@ -36,7 +36,7 @@ class _Request:
     side: Side
     labels: tuple[Label, ...]
     positive: Label | None
-    priors: Mapping[Label, float] | None
+    priors: Mapping[Any, float] | None
     replicates: SupportsIndex
     seed: int
 
@@ -69,7 +69,7 @@ def certify(
     side: Side = "two-sided",
     groups: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
-    priors: Mapping[Label, float] | None = None,
+    priors: Mapping[Any, float] | None = None,
     scores: ArrayLike | None = None,
     labels: Iterable[Label] | None = None,
     positive: Label | None = None,
@@ -283,8 +283,8 @@ def _checked_positive(
     positive: Label | None, names: tuple[str, ...], labels: tuple[Label, ...]
 ) -> Label | None:
     """Return the positive class, one for all groups whatever classes they have."""
-    if positive is not None:
-        positive = coded("positive", [positive]).labels[0]
+    if isinstance(positive, np.generic):
+        positive = positive.item()
     binary = any(name in METRICS and METRICS[name].binary for name in names)
     scored = any(name in SCORE_METRICS for name in names)
     # Scores of examples of one class are those of the positive class, or of the other one.
@@ -322,6 +322,6 @@ def _coded_keys(name: str, keys: ArrayLike | None, examples: int) -> Coded | Non
 def _aligned(name: str, values: ArrayLike | None, examples: int) -> NDArray[Any] | None:
     if values is None:
         return None
-    array = np.asarray(values)
+    array = np.asanyarray(values)  # a mask, of missing scores, stays
     same_length("y_true", examples, name, len(array) if array.ndim else 0)
     return array

@@ -1,19 +1,19 @@
 """How often an interval method covers the true error: exactly, by summation over the counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof._core.checks import one_of, rates, whole_number
+from backproof._core.checks import rates, whole_number
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof.risk.binomial import Array, at_least, at_most, probability
-from backproof.risk.interval import METHODS, interval_bounds
+from backproof.risk.interval import interval_bounds
 from backproof.risk.law import SamplingLaw
-from backproof.risk.methods.method import Guarantee, Side
+from backproof.risk.methods.method import Side
 
 _MOST_EXAMPLES = 10_000_000  # an interval for every count is held in memory
 
@@ -40,46 +40,6 @@ class WorstCoverage(Result):
             f"{self.method} ({self.confidence:g}, {self.side}) with {self.examples} examples "
             f"covers with probability {self.coverage:.6f} at worst, beside error {self.error:.6g}"
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodCoverage(Result):
-    """How well one method keeps its word."""
-
-    method: str
-    """The interval method, a key of `METHODS`."""
-    guarantee: Guarantee
-    """What the method guarantees."""
-    confidence: float
-    """The intervals' nominal confidence."""
-    side: Side
-    """Which ends the intervals have."""
-    examples: int
-    """Size of the test set."""
-    error: float
-    """The true error rate."""
-    coverage: float
-    """Probability of covering that rate."""
-    worst: WorstCoverage | None
-    """The least such probability over all rates; ``None`` where it is not known exactly."""
-
-    def __str__(self) -> str:
-        return f"{self.method}: {self.coverage:.4%} at error {self.error:g}; {self.worst}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CoverageCurve(Result):
-    """The coverage of one method for many true error rates."""
-
-    of: MethodCoverage
-    """The method, its confidence, and the size of the test set."""
-    errors: tuple[float, ...]
-    """True error rates, growing."""
-    coverages: tuple[float, ...]
-    """Probability of covering each of them."""
-
-    def __str__(self) -> str:
-        return f"{self.of.method}: coverage at {len(self.errors)} error rates"
 
 
 @overload
@@ -178,13 +138,23 @@ def worst_coverage(
     InputError
         If an argument is out of range, or the method's ends do not grow with the errors.
     """
-    examples = _checked_examples(examples)
-    lower, upper = _every_interval(method, examples, confidence, side)
-    if not _grow(lower, upper):
+    found = worst_if_known(method, examples, confidence, side)
+    if found is None:
         raise InputError(
             f"the ends of {method} intervals at confidence {confidence:g} do not all grow with the "
             "number of errors, so their worst case is not known exactly: use coverage on a grid"
         )
+    return found
+
+
+def worst_if_known(
+    method: str, examples: int, confidence: float, side: Side
+) -> WorstCoverage | None:
+    """Return what `worst_coverage` does, or nothing where the ends do not grow with the errors."""
+    examples = _checked_examples(examples)
+    lower, upper = _every_interval(method, examples, confidence, side)
+    if (np.diff(lower) < 0).any() or (np.diff(upper) < 0).any():
+        return None
     ends = np.unique(np.concatenate((lower, upper, (0.0, 1.0))))
     # At an end, just above it and just below it, the first and the last count that cover.
     first_at = np.searchsorted(upper, ends, "left")
@@ -205,79 +175,10 @@ def worst_coverage(
     )
 
 
-def coverages(
-    examples: int,
-    error: float,
-    confidence: float = 0.95,
-    *,
-    side: Side = "two-sided",
-    methods: Iterable[str] = tuple(METHODS),
-) -> tuple[MethodCoverage, ...]:
-    """Return the coverage of several methods side by side, with each one's worst.
-
-    Parameters
-    ----------
-    examples, error, confidence, side
-        As for `coverage`.
-    methods
-        Keys of `METHODS`.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
-    """
-    return tuple(
-        MethodCoverage(
-            method=method,
-            guarantee=METHODS[one_of("method", method, METHODS)].guarantee,
-            confidence=float(confidence),
-            side=side,
-            examples=examples,
-            error=float(error),
-            coverage=coverage(method, examples, error, confidence, side=side),
-            worst=_worst_if_known(method, examples, confidence, side),
-        )
-        for method in methods
-    )
-
-
-def coverage_curve(of: MethodCoverage, points: int = 600) -> CoverageCurve:
-    """Return a method's coverage for error rates from almost none to one half.
-
-    Parameters
-    ----------
-    of
-        The method, its confidence, and the size of the test set.
-    points
-        Number of error rates, evenly spaced on a logarithmic scale, at least 2.
-
-    Raises
-    ------
-    InputError
-        If `points` is out of range.
-    """
-    count = whole_number("points", points, at_least=2)
-    errors = np.geomspace(min(0.05, 0.05 / of.examples), 0.5, count)
-    found = coverage(of.method, of.examples, errors, of.confidence, side=of.side)
-    return CoverageCurve(of=of, errors=tuple(errors.tolist()), coverages=tuple(found.tolist()))
-
-
-def _worst_if_known(
-    method: str, examples: int, confidence: float, side: Side
-) -> WorstCoverage | None:
-    ends = _every_interval(method, examples, confidence, side)
-    return worst_coverage(method, examples, confidence, side=side) if _grow(*ends) else None
-
-
 def _every_interval(
     method: str, examples: int, confidence: float, side: Side
 ) -> tuple[Array, Array]:
     return interval_bounds(np.arange(examples + 1), examples, confidence, method, side)
-
-
-def _grow(lower: Array, upper: Array) -> bool:
-    return bool((np.diff(lower) >= 0).all() and (np.diff(upper) >= 0).all())
 
 
 def _checked_examples(examples: int) -> int:

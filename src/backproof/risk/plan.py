@@ -11,7 +11,7 @@ from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof.risk.counts import checked_examples
 from backproof.risk.methods.method import SIDES, Guarantee, Side
-from backproof.risk.planning.methods import PLANS, PlanMethod, Terms
+from backproof.risk.planning.methods import PLANS, Terms
 
 _LARGEST_DRAWN = 0.5
 _SMALLEST_MARGIN = 1e-6  # sizes up to 1e12, for which everything was tested
@@ -94,11 +94,9 @@ def plan(
     InputError
         If an argument is out of range, or is none that the method knows.
     """
-    name = method or ("hoeffding" if expected is None else "clopper-pearson")
-    row = PLANS[one_of("method", name, PLANS)]
-    exact_margin = _checked_margin(margin)
-    terms = _terms(name, row, float(margin), confidence, side, expected, power, disagreement)
-    return _made(name, row, terms, row.examples(exact_margin, terms), float(margin))
+    exact = _checked_margin(margin)
+    name, terms = _asked(margin, confidence, method, side, expected, power, disagreement)
+    return _made(name, terms, PLANS[name].examples(exact, terms), float(margin))
 
 
 def plan_margin(
@@ -125,11 +123,9 @@ def plan_margin(
     InputError
         If an argument is out of range, or is none that the method knows.
     """
-    name = method or ("hoeffding" if expected is None else "clopper-pearson")
-    row = PLANS[one_of("method", name, PLANS)]
     m = checked_examples(examples)
-    terms = _terms(name, row, None, confidence, side, expected, power, disagreement)
-    return _made(name, row, terms, m, row.margin(m, terms))
+    name, terms = _asked(None, confidence, method, side, expected, power, disagreement)
+    return _made(name, terms, m, PLANS[name].margin(m, terms))
 
 
 def plans(
@@ -215,16 +211,18 @@ def _checked_margin(margin: float) -> Fraction:
     return exact
 
 
-def _terms(
-    name: str,
-    row: PlanMethod,
+def _asked(
     margin: float | None,
     confidence: float,
+    method: str | None,
     side: Side,
     expected: float | None,
     power: float | None,
     disagreement: float | None,
-) -> Terms:
+) -> tuple[str, Terms]:
+    """Return the name of the method, and what is asked of it."""
+    name = method or ("hoeffding" if expected is None else "clopper-pearson")
+    row = PLANS[one_of("method", name, PLANS)]
     open_unit("confidence", confidence)
     one_of("side", side, SIDES)
     if side not in row.sides:
@@ -236,7 +234,7 @@ def _terms(
             raise InputError(f"{name} knows no expected error; those that do are {known}")
     if not row.compares and (power is not None or disagreement is not None):
         raise InputError(f"power and disagreement are for mcnemar plans, not for {name}")
-    return Terms(
+    return name, Terms(
         confidence=float(confidence),
         side=side,
         expected=expected,
@@ -260,7 +258,8 @@ def _disagreement(
     return share
 
 
-def _made(name: str, row: PlanMethod, terms: Terms, examples: int, margin: float) -> Plan:
+def _made(name: str, terms: Terms, examples: int, margin: float) -> Plan:
+    row = PLANS[name]
     return Plan(
         examples=examples,
         margin=margin,

@@ -110,7 +110,7 @@ def checked_priors(priors: Any, labels: tuple[Label, ...]) -> Array:
 def measure_shifted(
     confusion: Confusion,
     metric: str,
-    priors: Mapping[Label, float],
+    priors: Mapping[Any, float],
     confidence: float,
     *,
     side: Side = "two-sided",

@@ -171,7 +171,7 @@ def _is_positive(labels: Coded, positive: Label | None) -> _Bools:
 
 def _checked_scores(scores: ArrayLike, *, probabilities: bool) -> _Scores:
     try:
-        numbers = np.asarray(scores, dtype=np.float64)
+        numbers = np.ma.filled(np.ma.asarray(scores, dtype=np.float64), np.nan)
     except (TypeError, ValueError):
         raise InputError("scores must be numbers, got something else: convert them") from None
     if numbers.ndim != 1:

@@ -1,0 +1,25 @@
+"""The command line run in this process."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backproof.cli.main import main
+
+Main = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run_main(capsys: pytest.CaptureFixture[str]) -> Main:
+    """Run the command line in this process; return exit code, stdout and stderr."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([*map(str, arguments)])
+        out, err = capsys.readouterr()
+        code = stopped.value.code
+        assert isinstance(code, int)
+        return code, out, err
+
+    return run
