@@ -189,7 +189,7 @@ def shown(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def test_progress_is_shown_on_a_terminal(shown: Shown) -> None:
     assert shown.code == 0
     assert "figures" in shown.terminal
-    assert "9/9" in shown.terminal
+    assert "10/10" in shown.terminal
 
 
 def test_colours_are_used_on_a_terminal(shown: Shown) -> None:
