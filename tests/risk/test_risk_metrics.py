@@ -393,3 +393,10 @@ def test_scores_that_cannot_be_measured_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         measure_scores(true, scores, **{"metric": "auc", **options})
+
+
+@pytest.mark.parametrize("metric", ["kappa", "mcc"])
+def test_a_bootstrap_without_spread_claims_nothing(metric: str) -> None:
+    perfect = confusion([0, 1] * 50, [0, 1] * 50)
+    found = measure(perfect, metric)
+    assert (found.estimate, found.lower, found.upper) == (1.0, -1.0, 1.0)

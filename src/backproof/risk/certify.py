@@ -1,7 +1,6 @@
 """Certificates: several metrics, of all examples and by group, with one joint confidence."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -11,53 +10,16 @@ from backproof import __version__
 from backproof._core.checks import one_of, open_unit
 from backproof._core.errors import InputError
 from backproof._core.seeds import check_seed
-from backproof.risk.bootstrap import bootstrap
-from backproof.risk.certificate import Certificate, Statement
-from backproof.risk.confusion import Confusion, Confusions, confusion, confusions_by
-from backproof.risk.mean import mean_interval
+from backproof.risk.certificate import Certificate
+from backproof.risk.confusion import confusion
 from backproof.risk.methods.method import SIDES, Side
 from backproof.risk.metrics.labels import Coded, Label, coded, position_of, same_length
-from backproof.risk.metrics.measure import measure
-from backproof.risk.metrics.measurement import Measurement
-from backproof.risk.metrics.scores import SCORE_METRICS, measure_scores
+from backproof.risk.metrics.scores import SCORE_METRICS
 from backproof.risk.metrics.table import METRICS
-from backproof.risk.metrics.values import one_against_rest
-from backproof.risk.priors import SHIFTED, checked_priors, measure_shifted
+from backproof.risk.priors import SHIFTED, checked_priors
+from backproof.risk.statements import Examples, Request, statements
 
 _WITHIN_CLASSES = ("recall", "balanced-accuracy")  # no prior changes them
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    """What is asked of every group of examples; all of it checked."""
-
-    metrics: tuple[str, ...]
-    each: float
-    side: Side
-    labels: tuple[Label, ...]
-    positive: Label | None
-    priors: Mapping[Any, float] | None
-    replicates: SupportsIndex
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Examples:
-    """The arrays, of all examples or of one group."""
-
-    y_true: NDArray[Any]
-    y_pred: NDArray[Any]
-    scores: NDArray[Any] | None
-    clusters: NDArray[Any] | None
-
-    def of(self, at: NDArray[np.intp]) -> "_Examples":
-        """Return the examples at these positions."""
-        return _Examples(
-            y_true=self.y_true[at],
-            y_pred=self.y_pred[at],
-            scores=None if self.scores is None else self.scores[at],
-            clusters=None if self.clusters is None else self.clusters[at],
-        )
 
 
 def certify(
@@ -122,7 +84,7 @@ def certify(
     table = confusion(y_true, y_pred, labels=labels)
     keys = _coded_keys("groups", groups, table.examples)
     within = _coded_keys("clusters", clusters, table.examples)
-    every = _Examples(
+    every = Examples(
         y_true=np.asarray(y_true),
         y_pred=np.asarray(y_pred),
         scores=_aligned("scores", scores, table.examples),
@@ -133,7 +95,7 @@ def certify(
     one_of("side", side, SIDES)
     positive = _checked_positive(positive, names, table.labels)
     shares = None if priors is None else checked_priors(priors, table.labels)
-    request = _Request(
+    request = Request(
         metrics=names,
         each=each,
         side=side,
@@ -144,7 +106,7 @@ def certify(
         seed=check_seed(seed),
     )
     return Certificate(
-        statements=tuple(_statements(request, every, table, keys)),
+        statements=tuple(statements(request, every, table, keys)),
         confidence=float(confidence),
         each=each,
         examples=table.examples,
@@ -157,112 +119,6 @@ def certify(
         clusters=None if within is None else len(within.labels),
         seed=request.seed,
         backproof=__version__,
-    )
-
-
-def _statements(
-    request: _Request, every: _Examples, table: Confusion, keys: Coded | None
-) -> Iterator[Statement]:
-    yield from _of_group(request, None, every, table)
-    if keys is None:
-        return
-    by_group = confusions_by(every.y_true, every.y_pred, keys.codes, labels=request.labels)
-    order = np.argsort(keys.codes, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(keys.codes))[:-1])
-    for number, (key, at) in enumerate(zip(keys.labels, parts, strict=True)):
-        yield from _of_group(request, str(key), every.of(at), by_group[number])
-
-
-def _of_group(
-    request: _Request, group: str | None, examples: _Examples, table: Confusion
-) -> Iterator[Statement]:
-    by_cluster = None
-    if examples.clusters is not None:
-        by_cluster = confusions_by(
-            examples.y_true, examples.y_pred, examples.clusters, labels=request.labels
-        )
-    for metric in request.metrics:
-        yield Statement(
-            group=group, measurement=_measured(request, metric, examples, table, by_cluster)
-        )
-
-
-def _measured(
-    request: _Request,
-    metric: str,
-    examples: _Examples,
-    table: Confusion,
-    by_cluster: Confusions | None,
-) -> Measurement:
-    drawn: dict[str, Any] = {"replicates": request.replicates, "seed": request.seed}
-    if metric in SCORE_METRICS:
-        return measure_scores(
-            examples.y_true,
-            examples.scores,  # type: ignore[arg-type] # there are scores where these are asked for
-            metric,
-            request.each,
-            side=request.side,
-            positive=request.positive,
-            **drawn,
-        )
-    if by_cluster is not None:
-        return _measured_on_clusters(request, metric, by_cluster)
-    if request.priors is not None and metric in SHIFTED:
-        return measure_shifted(
-            table,
-            metric,
-            request.priors,
-            request.each,
-            side=request.side,
-            positive=request.positive,
-        )
-    return measure(
-        table, metric, request.each, side=request.side, positive=request.positive, **drawn
-    )
-
-
-def _measured_on_clusters(request: _Request, metric: str, clusters: Confusions) -> Measurement:
-    row = METRICS[metric]
-    common: dict[str, Any] = {"metric": metric, "confidence": request.each, "side": request.side}
-    if row.errors_suffice:
-        # A mean of cluster means: each cluster is one draw, whatever its size.
-        found = mean_interval(
-            row.value(clusters.counts), request.each, side=request.side, seed=request.seed
-        )
-        return Measurement(
-            **common,
-            estimate=found.estimate,
-            lower=found.lower,
-            upper=found.upper,
-            method=found.method,
-            guarantee=found.guarantee,
-            assumptions=(
-                "independent clusters of one distribution, their number fixed beforehand; each "
-                "cluster counts once"
-            ),
-            source=found.source,
-            examples=len(clusters),
-            seed=found.seed,
-        )
-    counts = clusters.counts
-    if row.binary:
-        counts = one_against_rest(counts, position_of(request.positive, clusters.labels))
-    found_again = bootstrap(
-        counts, metric, replicates=request.replicates, seed=request.seed, clustered=True
-    ).interval(request.each, "bca", request.side)
-    # A single cluster resampled is always itself; of how clusters differ it says nothing.
-    known = len(clusters) > 1
-    return Measurement(
-        **common,
-        estimate=found_again.estimate,
-        lower=found_again.lower if known and found_again.lower is not None else row.low,
-        upper=found_again.upper if known and found_again.upper is not None else row.high,
-        method=found_again.method,
-        guarantee=found_again.guarantee,
-        assumptions=found_again.assumptions,
-        source=found_again.source,
-        examples=len(clusters),
-        seed=request.seed,
     )
 
 

@@ -59,8 +59,8 @@ def measure(
     Returns
     -------
     Measurement
-        Where the metric is 0/0 the estimate is ``None``, and a bootstrap's interval is the
-        metric's whole range.
+        Where the metric is 0/0 the estimate is ``None``. Where it is, or every resample has one
+        value, a bootstrap's interval is the metric's whole range.
 
     Raises
     ------
@@ -106,7 +106,9 @@ def resampled(
         counts if counts.any() else np.ones_like(counts), metric, replicates=replicates, seed=seed
     )
     found = drawn.interval(confidence, BOOTSTRAPS[method], side)  # type: ignore[arg-type]
-    known = counts.any() and found.lower is not None and found.upper is not None
+    # Where every resample has one value, as of perfect predictions, they know no spread.
+    spread = len(drawn.replicates) > 0 and drawn.replicates.min() < drawn.replicates.max()
+    known = counts.any() and spread and found.lower is not None and found.upper is not None
     return {
         "lower": found.lower if known else whole[0],
         "upper": found.upper if known else whole[1],

@@ -1,6 +1,7 @@
 """What a measured metric comes back as."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from backproof._core.results import Result
 from backproof.risk.methods.method import Guarantee, Side
@@ -43,3 +44,13 @@ class Measurement(Result):
             f"{self.metric} {value} ({self.confidence:.6g} {self.side} {self.lower:.4f} to "
             f"{self.upper:.4f}, {self.method}, {self.guarantee}, {self.examples} examples)"
         )
+
+
+def measurement_of(found: Any, **more: Any) -> Measurement:
+    """Return a measurement with what an interval of another kind says, and more or instead."""
+    shared = {
+        field.name: getattr(found, field.name)
+        for field in fields(Measurement)
+        if hasattr(found, field.name)
+    }
+    return Measurement(**(shared | more))

@@ -19,7 +19,7 @@ from backproof.risk.metrics.labels import (
     same_length,
 )
 from backproof.risk.metrics.measure import BOOTSTRAPS, resampled
-from backproof.risk.metrics.measurement import Measurement
+from backproof.risk.metrics.measurement import Measurement, measurement_of
 
 ScoreMetric = Literal["auc", "log-loss", "brier"]
 
@@ -111,16 +111,8 @@ def measure_scores(
     found = mean_interval(
         losses, confidence, method or "betting", low=0.0, high=high, side=side, seed=seed
     )
-    return Measurement(
-        **common,
-        estimate=found.estimate,
-        lower=found.lower,
-        upper=found.upper,
-        method=found.method,
-        guarantee=found.guarantee,
-        assumptions=found.assumptions + remark,
-        source=found.source,
-        seed=found.seed,
+    return measurement_of(
+        found, metric=metric, examples=len(numbers), assumptions=found.assumptions + remark
     )
 
 
