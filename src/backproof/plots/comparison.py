@@ -15,14 +15,17 @@ def comparison(found: Comparison) -> Figure:
     Parameters
     ----------
     found
-        A comparison; differences are drawn in percent.
+        A comparison; differences of rates are drawn in percent.
     """
+    scale, unit = _scale(found)
     figure, axes = style.new_figure(6.4, 1.9)
     ax = axes[0, 0]
     ax.axvline(0, color="black", linestyle="--", linewidth=0.9, label="no difference")
-    ax.plot([100 * found.lower, 100 * found.upper], [0, 0], "|-", color=_LOOK.color, markersize=10)
     ax.plot(
-        100 * found.difference,
+        [scale * found.lower, scale * found.upper], [0, 0], "|-", color=_LOOK.color, markersize=10
+    )
+    ax.plot(
+        scale * found.difference,
         0,
         marker=_LOOK.marker,
         linestyle="none",
@@ -33,7 +36,7 @@ def comparison(found: Comparison) -> Figure:
     ax.set_ylabel("difference")
     ax.set_ylim(-1, 1)
     ax.margins(x=0.08)
-    ax.set_xlabel("error of A minus error of B (%)")
+    ax.set_xlabel(f"error of A minus error of B{unit}")
     ax.set_title(f"{found.conclusion} (p = {found.p_value:.3g})")
     style.legend_below(figure, [ax], columns=2)
     return figure
@@ -46,8 +49,9 @@ def ranking(found: Ranking) -> Figure:
     Parameters
     ----------
     found
-        A ranking; errors are drawn in percent.
+        A ranking; rates are drawn in percent.
     """
+    scale, unit = _scale(found)
     count = len(found.models)
     figure, axes = style.new_figure(6.4, 1.3 + 0.32 * count)
     ax = axes[0, 0]
@@ -55,10 +59,14 @@ def ranking(found: Ranking) -> Figure:
     for row, model in enumerate(found.models):
         y = count - 1 - row
         ax.plot(
-            [100 * model.lower, 100 * model.upper], [y, y], "|-", color=_LOOK.color, markersize=8
+            [scale * model.lower, scale * model.upper],
+            [y, y],
+            "|-",
+            color=_LOOK.color,
+            markersize=8,
         )
         ax.plot(
-            100 * model.error,
+            scale * model.error,
             y,
             marker=_LOOK.marker,
             linestyle="none",
@@ -71,8 +79,12 @@ def ranking(found: Ranking) -> Figure:
     ax.set_ylim(-0.7, count - 0.3)
     ax.margins(x=0.05)
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel("error (%)")
+    ax.set_xlabel(f"error{unit}")
     ax.set_ylabel("model")
     ax.set_title(f"{found.examples} examples; all ranks hold with confidence {found.confidence:g}")
     style.legend_below(figure, [ax], columns=1)
     return figure
+
+
+def _scale(found: Comparison | Ranking) -> tuple[float, str]:
+    return (100.0, " (%)") if found.of_rates else (1.0, "")

@@ -78,9 +78,13 @@ class Comparison(Result):
         )
 
     @property
+    def of_rates(self) -> bool:
+        """Whether errors are shares of examples; not losses in a range, nor means over clusters."""
+        return self.seed is None
+
+    @property
     def _digits(self) -> str:
-        # Losses in a range of their own, and means over clusters, are no percentages.
-        return ".4%" if self.seed is None else ".6g"
+        return ".4%" if self.of_rates else ".6g"
 
     def _interval(self) -> str:
         low, middle, high = (

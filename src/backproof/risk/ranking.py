@@ -72,6 +72,11 @@ class Ranking(Result):
     seed: int | None
     """Seed of the order in which losses were taken; ``None`` where nothing was drawn."""
 
+    @property
+    def of_rates(self) -> bool:
+        """Whether errors are shares of examples; not losses in a range, nor means over clusters."""
+        return self.seed is None
+
     def __str__(self) -> str:
         rows = [("model", "error", "interval", "ranks", "groups"), *map(self._row, self.models)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -100,7 +105,7 @@ class Ranking(Result):
             f"-{model.worst_rank}" if model.worst_rank > model.best_rank else ""
         )
         letters = [_letters(i) for i, group in enumerate(self.groups) if model.name in group]
-        style = ".4%" if self.seed is None else ".6g"  # other losses are no percentages
+        style = ".4%" if self.of_rates else ".6g"
         error, lower, upper = (format(x, style) for x in (model.error, model.lower, model.upper))
         return (
             model.name,
