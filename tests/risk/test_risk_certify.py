@@ -3,12 +3,13 @@
 import html
 import json
 import math
+from fractions import Fraction
 from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -126,6 +127,61 @@ def test_each_statement_is_what_its_examples_say_alone() -> None:
         assert one.measurement == alone
 
 
+def scipys(k: int, m: int, tail: float) -> Array:
+    """Return both bounds of a rate, each missing with probability `tail`."""
+    interval = stats.binomtest(k, m).proportion_ci(1 - 2 * tail)
+    return np.array([interval.low, interval.high])
+
+
+def scipys_bounds(t: Array, p: Array, classes: int, tail: float) -> dict[str, Array]:
+    """Return the bounds of every metric of labels that has guaranteed ones, the last positive."""
+
+    def f1_of(label: int, tail: float) -> Array:
+        hits, touched = ((t == label) & (p == label)).sum(), ((t == label) | (p == label)).sum()
+        jaccard = scipys(int(hits), int(touched), tail)
+        return np.asarray(2 * jaccard / (1 + jaccard))
+
+    def right_of(chosen: Array, right: Array) -> Array:
+        return scipys(int(right[chosen].sum()), int(chosen.sum()), tail)
+
+    last = classes - 1
+    recalls = [
+        scipys(int((p[t == label] == label).sum()), int((t == label).sum()), tail / classes)
+        for label in range(classes)
+    ]
+    return {
+        "error": right_of(np.ones(len(t), bool), t != p),
+        "accuracy": right_of(np.ones(len(t), bool), t == p),
+        "micro-f1": right_of(np.ones(len(t), bool), t == p),
+        "precision": right_of(p == last, t == last),
+        "recall": right_of(t == last, p == last),
+        "specificity": right_of(t != last, p != last),
+        "f1": f1_of(last, tail),
+        "balanced-accuracy": np.mean(recalls, axis=0),
+        "macro-f1": np.mean([f1_of(label, tail / classes) for label in range(classes)], axis=0),
+    }
+
+
+@pytest.mark.parametrize("side", ["two-sided", "upper", "lower"])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_every_guaranteed_interval_of_every_group_is_scipys(classes: int, side: Any) -> None:
+    true, predicted, groups = examples(19, classes=classes)
+    names = tuple(name for name, row in risk.METRICS.items() if row.guaranteed is not None)
+    certificate = risk.certify(
+        true, predicted, groups=groups, metrics=names, positive=classes - 1, side=side
+    )
+    tail = 0.05 / (4 * len(names)) / (2 if side == "two-sided" else 1)
+    for group in (None, "a", "b", "c"):
+        inside = np.ones(240, bool) if group is None else groups == group
+        expected = scipys_bounds(true[inside], predicted[inside], classes, tail)
+        assert set(expected) == set(names)
+        for metric, (lower, upper) in expected.items():
+            measured = found(certificate, metric, group)
+            assert measured.guarantee == "finite-sample"
+            assert measured.lower == pytest.approx(0 if side == "upper" else lower, abs=1e-9)
+            assert measured.upper == pytest.approx(1 if side == "lower" else upper, abs=1e-9)
+
+
 def test_the_area_has_its_closed_form_in_each_group() -> None:
     true, predicted, groups = examples(4)
     scores = true + np.random.default_rng(5).normal(size=240)
@@ -222,6 +278,29 @@ def test_the_order_of_the_examples_does_not_matter() -> None:
         true[by], predicted[by], groups=groups[by], clusters=clusters[by], **options
     )
     assert first == again
+
+
+@given(st.floats(0, 1, exclude_min=True, exclude_max=True))
+@example(0.1)
+@example(1e-17)
+@example(1 - 2**-53)
+def test_one_statement_has_the_whole_confidence(confidence: float) -> None:
+    certificate = risk.certify([0, 1], [0, 0], confidence=confidence)
+    assert certificate.each == confidence
+    assert found(certificate, "error") == risk.measure(
+        risk.confusion([0, 1], [0, 0]), "error", confidence
+    )
+
+
+@given(st.floats(1e-6, 1 - 1e-6), st.integers(2, 14))
+def test_the_miss_is_shared_evenly(confidence: float, count: int) -> None:
+    true, predicted, _ = examples(18, m=20)
+    options: dict[str, Any] = {"metrics": (*ALL, *SCORED)[:count], "scores": np.full(20, 0.5)}
+    certificate = risk.certify(true, predicted, confidence=confidence, replicates=2, **options)
+    exact = (1 - Fraction(confidence)) / count
+    # the confidence near 1 is a float; so much of the miss is lost in it, and no more
+    assert abs(1 - Fraction(certificate.each) - exact) <= Fraction(2) ** -52
+    assert {one.measurement.confidence for one in certificate.statements} == {certificate.each}
 
 
 # ------------------------------------------------------------------------------------ coverage
@@ -461,10 +540,50 @@ def test_a_group_of_one_class_has_scores_of_the_larger_label(small: Any, large: 
     assert certificate.positive == large
 
 
+def test_a_group_without_the_positive_class_of_three_has_scores_of_none() -> None:
+    certificate = risk.certify(
+        [0, 1, 2, 0, 1],
+        [0, 1, 2, 0, 1],
+        groups=["x", "x", "y", "y", "y"],
+        scores=[0.1, 0.2, 0.9, 0.3, 0.1],
+        metrics=("brier", "auc"),
+        positive=2,
+    )
+    assert found(certificate, "brier", "x").estimate == pytest.approx((0.01 + 0.04) / 2)
+    area = found(certificate, "auc", "x")
+    assert (area.estimate, area.lower, area.upper) == (None, 0, 1)
+    assert found(certificate, "auc", "y").estimate == 1
+
+
+def test_clusters_that_are_all_right_say_nothing_of_a_spread() -> None:
+    true = [0, 1] * 20
+    certificate = risk.certify(
+        true, true, clusters=np.arange(40) // 4, metrics=("f1", "kappa", "mcc"), replicates=50
+    )
+    for one in certificate.statements:
+        measured, row = one.measurement, risk.METRICS[one.measurement.metric]
+        assert (measured.estimate, measured.guarantee) == (1, "asymptotic")
+        assert (measured.lower, measured.upper) == (row.low, row.high)
+
+
 @pytest.mark.parametrize(("label", "expected"), [(0, 0.04), (1, 0.64)])
 def test_scores_of_one_class_are_of_1(label: int, expected: float) -> None:
     certificate = risk.certify([label] * 3, [label] * 3, scores=[0.2] * 3, metrics="brier")
     assert found(certificate, "brier").estimate == pytest.approx(expected)
+
+
+def test_scores_may_be_of_labels_none_of_which_is_the_positive_one() -> None:
+    for every in ((0, 1, 2), (2, 1, 0)):
+        options: dict[str, Any] = {"labels": every, "positive": 2}
+        brier = risk.measure_scores([0, 1, 1], [0.2, 0.4, 0.1], "brier", **options)
+        assert brier.estimate == pytest.approx((0.04 + 0.16 + 0.01) / 3)
+        area = risk.measure_scores([0, 1, 1], [0.2, 0.4, 0.1], "auc", **options)
+        assert (area.estimate, area.lower, area.upper) == (None, 0, 1)
+    # without labels= another one is taken for a mistake, and what to do about it can be done
+    with pytest.raises(InputError, match=r"one of 0, 1; got 2.*give every label as labels="):
+        risk.measure_scores([0, 1, 1], [0.2, 0.4, 0.1], "brier", positive=2)
+    with pytest.raises(InputError, match="y_true has 1 labels that labels= has not"):
+        risk.measure_scores([0, 1, 2], [0.2, 0.4, 0.1], "brier", labels=[0, 1])
 
 
 def test_arguments_of_numpy_come_back_as_plain_ones() -> None:
@@ -683,20 +802,29 @@ GOOD: dict[str, Any] = {"y_true": [0, 1, 1, 0], "y_pred": [0, 1, 0, 0]}
         ({"y_true": [0, 1, None, None]}, "got 2 that are missing.*first at index 2"),
         ({"y_true": [0.0, 1.0, 1.0, float("nan")]}, "got 1 that are missing.*first at index 3"),
         ({"y_true": [[0, 1], [1, 0]]}, "y_true must have one dimension"),
+        ({"labels": 3}, "labels must be labels, got 3: list every one that may occur"),
         ({"labels": [0]}, "y_true has 1 labels that labels= has not"),
         ({"metrics": "accurracy"}, "a metric must be one of error, .*, got 'accurracy'"),
         ({"metrics": ()}, "metrics must be at least one, each named once, got none"),
         ({"metrics": ("error", "f1", "error")}, "each named once, got error, f1, error"),
         ({"metrics": [["error"]]}, r"a metric must be one of .*, got \['error'\]"),
+        ({"metrics": None}, "metrics must be names of metrics, got None: give one or several"),
+        ({"metrics": 3}, "metrics must be names of metrics, got 3"),
         ({"metrics": (3,)}, "a metric must be one of .*, got 3"),
         ({"metrics": "auc"}, "auc needs a score for each example: give scores="),
         ({"confidence": 0}, "confidence must lie strictly between 0 and 1, got 0"),
         ({"confidence": 1}, "confidence must lie strictly between 0 and 1, got 1"),
         ({"confidence": float("nan")}, "confidence must lie strictly between 0 and 1, got nan"),
         ({"confidence": "95"}, "confidence must lie strictly between 0 and 1, got 95"),
+        (
+            {"confidence": 1 - 2**-53, "metrics": ("error", "f1")},
+            "confidence must leave a miss that 2 statements can share, got 0.9999999999999999",
+        ),
         ({"side": "both"}, "side must be one of two-sided, upper, lower, got 'both'"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"metrics": "mcc", "replicates": 0}, "replicates must be at least 1"),
+        ({"replicates": 0}, "replicates must be at least 1, got 0"),
+        ({"replicates": 1.5}, "replicates must be a whole number of at least 1, got 1.5"),
         ({"groups": [1, 2]}, "y_true and groups must be of one length.*got 4 and 2"),
         ({"groups": [1, None, 2, 2]}, "groups must have .*got 1 that are missing.*index 1"),
         ({"groups": ["a", "b", math.nan, "b"]}, "groups must have .*index 2"),

@@ -249,6 +249,16 @@ def test_all_wrong_and_all_right_are_exact() -> None:
         assert (found.upper if error == 0 else found.lower) == 1 - error
 
 
+def test_shares_that_add_up_to_1_but_for_their_digits_are_shares_of_their_sum() -> None:
+    third = shares(*[0.3333333333] * 3)
+    each = 5 * np.eye(3, dtype=int)
+    for counts, error in ((each, 0), (np.roll(each, 1, axis=1), 1)):
+        found = measure_shifted(table(counts), "error", third, 0.9)
+        assert (found.estimate, found.lower if error == 0 else found.upper) == (error, error)
+        found = measure_shifted(table(counts), "accuracy", third, 0.9)
+        assert (found.estimate, found.upper if error == 0 else found.lower) == (1 - error,) * 2
+
+
 def test_shares_come_in_the_order_of_the_labels() -> None:
     assert checked_priors({1: 0.25, 0: 0.75}, (0, 1)).tolist() == [0.75, 0.25]
     assert checked_priors({np.int64(1): 0.25, False: 0.75}, (0, 1)).tolist() == [0.75, 0.25]

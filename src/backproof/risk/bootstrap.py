@@ -94,6 +94,11 @@ class Bootstrap(ArrayResult):
     seed: int
     """Seed of the draws."""
 
+    @property
+    def varies(self) -> bool:
+        """Whether the replicates differ; where they do not, they say nothing of a spread."""
+        return len(self.replicates) > 0 and bool(self.replicates.min() < self.replicates.max())
+
     def interval(
         self, confidence: float = 0.95, method: Method = "percentile", side: Side = "two-sided"
     ) -> BootstrapInterval:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from backproof import __version__
-from backproof._core.checks import one_of, open_unit
+from backproof._core.checks import one_of, open_unit, whole_number
 from backproof._core.errors import InputError
 from backproof._core.seeds import check_seed
 from backproof.risk.certificate import Certificate
@@ -91,7 +91,7 @@ def certify(
         clusters=None if within is None else within.codes,
     )
     count = len(names) * (1 if keys is None else 1 + len(keys.labels))
-    each = 1 - (1 - open_unit("confidence", confidence)) / count
+    each = _shared(open_unit("confidence", confidence), count)
     one_of("side", side, SIDES)
     positive = _checked_positive(positive, names, table.labels)
     shares = None if priors is None else checked_priors(priors, table.labels)
@@ -102,7 +102,7 @@ def certify(
         labels=table.labels,
         positive=positive,
         priors=priors,
-        replicates=replicates,
+        replicates=whole_number("replicates", replicates, at_least=1),
         seed=check_seed(seed),
     )
     return Certificate(
@@ -123,6 +123,8 @@ def certify(
 
 
 def _checked_metrics(metrics: str | Iterable[str], with_scores: bool) -> tuple[str, ...]:
+    if not isinstance(metrics, Iterable):
+        raise InputError(f"metrics must be names of metrics, got {metrics!r}: give one or several")
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     for name in names:
         one_of("a metric", name, (*METRICS, *SCORE_METRICS))
@@ -133,6 +135,17 @@ def _checked_metrics(metrics: str | Iterable[str], with_scores: bool) -> tuple[s
             f"metrics must be at least one, each named once, got {', '.join(names) or 'none'}"
         )
     return names
+
+
+def _shared(confidence: float, count: int) -> float:
+    """Return 1 - (1 - confidence) / count, the same float where there is one statement."""
+    each = confidence + (1 - confidence) * (1 - 1 / count)
+    if each == 1:
+        raise InputError(
+            f"confidence must leave a miss that {count} statements can share, got {confidence!r}: "
+            "take a lower one, or fewer metrics or groups"
+        )
+    return each
 
 
 def _checked_positive(

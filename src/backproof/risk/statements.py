@@ -121,6 +121,7 @@ def _measured(
             metric,
             request.each,
             side=request.side,
+            labels=request.labels,
             positive=request.positive,
             **drawn,
         )
@@ -159,11 +160,11 @@ def _measured_on_clusters(request: Request, metric: str, clusters: Confusions) -
     counts = clusters.counts
     if row.binary:
         counts = one_against_rest(counts, position_of(request.positive, clusters.labels))
-    found = bootstrap(
+    drawn = bootstrap(
         counts, metric, replicates=request.replicates, seed=request.seed, clustered=True
-    ).interval(request.each, "bca", request.side)
-    # A single cluster resampled is always itself; of how clusters differ it says nothing.
-    known = len(clusters) > 1
+    )
+    found = drawn.interval(request.each, "bca", request.side)
+    known = drawn.varies
     return measurement_of(
         found,
         metric=metric,

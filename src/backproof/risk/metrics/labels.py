@@ -73,6 +73,8 @@ def coded(name: str, values: ArrayLike) -> Coded:
 
 def checked_labels(labels: Iterable[Label]) -> tuple[Label, ...]:
     """Return `labels` as a tuple; `InputError` unless they are different labels of one kind."""
+    if not isinstance(labels, Iterable):
+        raise InputError(f"labels must be labels, got {labels!r}: list every one that may occur")
     given = list(labels)
     different = coded("labels", given)
     if len(different.labels) < len(given):

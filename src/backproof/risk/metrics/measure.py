@@ -106,9 +106,7 @@ def resampled(
         counts if counts.any() else np.ones_like(counts), metric, replicates=replicates, seed=seed
     )
     found = drawn.interval(confidence, BOOTSTRAPS[method], side)  # type: ignore[arg-type]
-    # Where every resample has one value, as of perfect predictions, they know no spread.
-    spread = len(drawn.replicates) > 0 and drawn.replicates.min() < drawn.replicates.max()
-    known = counts.any() and spread and found.lower is not None and found.upper is not None
+    known = counts.any() and drawn.varies and found.lower is not None and found.upper is not None
     return {
         "lower": found.lower if known else whole[0],
         "upper": found.upper if known else whole[1],

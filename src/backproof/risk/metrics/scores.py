@@ -1,5 +1,6 @@
 """Metrics of scores and probabilities, measured: the value with an interval."""
 
+from collections.abc import Iterable
 from typing import Any, Literal, SupportsIndex
 
 import numpy as np
@@ -13,6 +14,7 @@ from backproof.risk.metrics.auc import SOURCE, auc, bounded_differences_margin, 
 from backproof.risk.metrics.labels import (
     Coded,
     Label,
+    checked_labels,
     coded,
     position_of,
     refuse_other_kind,
@@ -37,6 +39,7 @@ def measure_scores(
     confidence: float = 0.95,
     *,
     side: Side = "two-sided",
+    labels: Iterable[Label] | None = None,
     positive: Label | None = None,
     clip: float = 1e-3,
     method: str | None = None,
@@ -59,6 +62,8 @@ def measure_scores(
         Probability of covering, in (0, 1).
     side
         ``two-sided`` with equal tails, or one bound: ``upper`` or ``lower``.
+    labels
+        Every label that may occur; ``None``: those that do.
     positive
         The positive class, against all others; ``None``: the larger label of two, or 1 where
         labels are 0 and 1.
@@ -85,10 +90,10 @@ def measure_scores(
     one_of("metric", metric, SCORE_METRICS)
     open_unit("confidence", confidence)
     one_of("side", side, SIDES)
-    labels = coded("y_true", y_true)
+    truth = coded("y_true", y_true)
     numbers = _checked_scores(scores, probabilities=metric != "auc")
-    same_length("y_true", len(labels.codes), "scores", len(numbers))
-    is_positive = _is_positive(labels, positive)
+    same_length("y_true", len(truth.codes), "scores", len(numbers))
+    is_positive = _is_positive(truth, labels, positive)
     common: dict[str, Any] = {
         "metric": metric,
         "confidence": float(confidence),
@@ -151,14 +156,16 @@ def _losses(
     return losses, high, f"; probabilities clipped to [{clip:g}, {1 - clip:g}]"
 
 
-def _is_positive(labels: Coded, positive: Label | None) -> _Bools:
-    names = labels.labels
+def _is_positive(truth: Coded, labels: Iterable[Label] | None, positive: Label | None) -> _Bools:
+    names = truth.labels if labels is None else checked_labels(labels)
+    refuse_other_kind("labels", names, "y_true", truth.labels)
+    codes = truth.among("y_true", names)
     if positive is None and set(names) <= {0, 1}:
         positive = 1
     if positive is not None and len(names) == 1:  # all of one class, perhaps of the other one
         refuse_other_kind("positive", (positive,), "y_true", names)
-        return np.full(len(labels.codes), names[0] == positive)
-    return np.asarray(labels.codes == position_of(positive, names))
+        return np.full(len(codes), names[0] == positive)
+    return np.asarray(codes == position_of(positive, names))
 
 
 def _checked_scores(scores: ArrayLike, *, probabilities: bool) -> _Scores:
