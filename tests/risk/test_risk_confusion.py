@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix  # type: ignore[import-untyped]
+from sklearn.metrics import confusion_matrix
 
 from backproof._core.errors import InputError
 from backproof.risk.confusion import Confusion, Confusions, confusion, confusions_by

@@ -21,7 +21,7 @@ from backproof.risk import (
     sampling_law,
     simulate_errors,
 )
-from backproof.training import FFModel, Fits, single_threaded
+from backproof.training import Fits, single_threaded
 
 
 def certainty_stage(
@@ -56,8 +56,8 @@ def certainty_stage(
             for row, truth in zip(first_rows, truths, strict=True)
         ),
         sampling=tuple(
-            _sampling(config, model, truth, counts)
-            for model, truth, counts in zip(models, truths, errors, strict=True)
+            _sampling(config, hidden, truth, counts)
+            for hidden, truth, counts in zip(config.hidden, truths, errors, strict=True)
         ),
     )
 
@@ -76,7 +76,7 @@ def _size(row: NetworkRow, truth: ClassErrors, examples: int, confidence: float)
 
 
 def _sampling(
-    config: LabConfig, model: FFModel, truth: ClassErrors, errors: ArrayLike
+    config: LabConfig, hidden: int, truth: ClassErrors, errors: ArrayLike
 ) -> SamplingStage:
     counts = np.asarray(errors)
     m, confidence = config.examples, config.interval_confidence
@@ -87,10 +87,10 @@ def _sampling(
         (observed, m - observed),
         "error",
         replicates=config.replicates,
-        seed=seeds.derive(config.seed, "bootstrap", model.hidden),
+        seed=seeds.derive(config.seed, "bootstrap", hidden),
     )
     return SamplingStage(
-        hidden=model.hidden,
+        hidden=hidden,
         examples=m,
         true_error=truth.mean,
         simulated=_histogram(counts, m),

@@ -8,7 +8,7 @@ from backproof.datasets import TwoClassMixture
 from backproof.lab.config import LabConfig
 from backproof.lab.draws import TrainingSets, planned_test_set
 from backproof.lab.record import BoundaryPicture, LossBand, NetworkRow, TrainingStage
-from backproof.training import Boundary, FFModel, Fit, Fits, boundary, fit
+from backproof.training import Boundary, FFModel, Fit, Fits, Network, boundary, fit
 
 
 def train(config: LabConfig, sets: TrainingSets, progress: Progress) -> Fits:
@@ -44,8 +44,11 @@ def training_stage(
         networks=tuple(networks),
         losses=tuple(_loss_band(size, fits.of_size(size)) for size in config.hidden),
         pictures=(
-            _picture(untrained, boundary(untrained.infer), sets, False),
-            *(_picture(one.model, boundaries[one.spec], sets, True) for one in first),
+            _picture(untrained.hidden, untrained, boundary(untrained.infer), sets, False),
+            *(
+                _picture(one.spec.hidden[0], one.model, boundaries[one.spec], sets, True)
+                for one in first
+            ),
         ),
         bayes=boundary(data.score),
     )
@@ -84,9 +87,11 @@ def _loss_band(size: int, fits: Fits) -> LossBand:
     return LossBand(hidden=size, median=tuple(median), lower=tuple(lower), upper=tuple(upper))
 
 
-def _picture(model: FFModel, line: Boundary, sets: TrainingSets, trained: bool) -> BoundaryPicture:
+def _picture(
+    hidden: int, model: FFModel | Network, line: Boundary, sets: TrainingSets, trained: bool
+) -> BoundaryPicture:
     return BoundaryPicture(
-        hidden=model.hidden,
+        hidden=hidden,
         trained=trained,
         boundary=line,
         predicted=tuple(model.classify(sets.x[0]).tolist()),

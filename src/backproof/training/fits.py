@@ -1,30 +1,26 @@
-"""What training returns: one fit a network, in the order sizes × seeds."""
+"""What training returns: one fit a network, and what can be said of all of them."""
 
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from backproof._core.checks import rates
+from backproof._core.errors import InputError
+from backproof._core.results import Result
+from backproof.training.arrays import as_numpy
 from backproof.training.model import FFModel
+from backproof.training.network import Network
+from backproof.training.spec import Hidden, NetworkSpec, hidden_sizes
+from backproof.training.state import Status
 
-Status = Literal["completed", "diverged"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkSpec:
-    """Which network: its layers and where its initial weights come from."""
-
-    hidden: tuple[int, ...]
-    """Sizes of the hidden layers."""
-    seed: int
-    """Seed of the initial weights: those of ``FFModel(hidden, seed=seed)``."""
-
-    def __str__(self) -> str:
-        return f"hidden {'-'.join(map(str, self.hidden))}, seed {self.seed}"
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,42 +30,134 @@ class Fit:
     spec: NetworkSpec
     """Which network it is."""
     status: Status
-    """``completed``, or ``diverged`` when the loss was no longer finite."""
-    losses: NDArray[np.float64]
-    """Mean training loss before the first step and after each step, shape (steps + 1,);
-    where the fit diverged, up to the last finite one."""
-    model: FFModel
-    """The network with the weights at which training ended; where it diverged, they tell how."""
+    """``completed``; ``stopped``, where validation no longer improved; or ``diverged``, when the
+    loss was no longer finite."""
+    steps: int
+    """Gradient steps behind the weights. Where training stopped early, those with the least
+    validation loss are kept."""
+    losses: Array
+    """Mean training loss before the first step and after each step; where the fit ended early, up
+    to the last finite one. With minibatches, the loss of the batch that the next step learns from;
+    the last entry is of all points."""
+    validation_losses: Array
+    """Mean validation loss before the first epoch and after each; empty without validation."""
+    loss: str
+    """Name of the loss."""
+    layers: tuple[Tensor, ...]
+    """Weights of each layer, shape (inputs + 1, outputs), the biases as the last row. Where the
+    fit diverged, those with which the loss was no longer finite."""
 
     @property
-    def steps(self) -> int:
-        """Gradient steps behind the weights."""
-        return len(self.losses) - 1
+    def inputs(self) -> int:
+        """Number of features."""
+        return len(self.layers[0]) - 1
+
+    @property
+    def outputs(self) -> int:
+        """Number of scores a point."""
+        return self.layers[-1].shape[1]
+
+    @cached_property
+    def model(self) -> FFModel | Network:
+        """The network: an `FFModel` where it is of that kind, else a `Network`."""
+        if self._is_lab_model:
+            model: FFModel | Network = FFModel(self.spec.hidden[0], dtype=self.layers[0].dtype)
+        else:
+            model = Network(
+                self.inputs,
+                self.spec.hidden,
+                self.outputs,
+                activation=self.spec.activation,
+                dtype=self.layers[0].dtype,
+            )
+        parameters = self.parameters
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(parameters[name])
+        return model
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The weights under the names that they have in `model`."""
+        if self._is_lab_model:
+            first, last = self.layers
+            return {"W1": first[:-1], "b1": first[-1], "w": last[:-1, 0], "b": last[-1, 0]}
+        return {
+            name: value
+            for number, layer in enumerate(self.layers, start=1)
+            for name, value in ((f"W{number}", layer[:-1]), (f"b{number}", layer[-1]))
+        }
 
     def score(self, x: ArrayLike | Tensor) -> Tensor:
-        """Return the network's scores, shape (n,), at points `x`, shape (n, 2)."""
+        """Return the network's scores at points `x`, shape (n, d).
+
+        Shape (n,) for one output, else (n, K); with the squared loss they are the predictions.
+        """
         return self.model.score(x)
 
     def classify(self, x: ArrayLike | Tensor) -> Tensor:
-        """Return the network's classes, -1 or +1, shape (n,), at points `x`, shape (n, 2)."""
+        """Return the network's classes, shape (n,), int64, at points `x`, shape (n, d).
+
+        -1 or +1 with the logistic loss, 0, …, K-1 with the softmax loss.
+
+        Raises
+        ------
+        InputError
+            If the network was trained to predict numbers.
+        """
+        if self.loss == "squared":
+            raise InputError(
+                "a network trained with the squared loss predicts numbers, not classes: use score"
+            )
         return self.model.classify(x)
 
-    def as_module(self) -> FFModel:
+    def as_module(self) -> FFModel | Network:
         """Return an independent copy of the network, an ordinary `torch.nn.Module`."""
         return copy.deepcopy(self.model)
 
-    def __str__(self) -> str:
-        end = f"loss {self.losses[-1]:.6g} after {self.steps} steps"
+    @property
+    def _is_lab_model(self) -> bool:
         return (
-            f"{self.spec}: {end}" if self.status == "completed" else f"{self.spec}: diverged, {end}"
+            self.loss == "logistic"
+            and self.inputs == 2
+            and len(self.spec.hidden) == 1
+            and self.spec.activation == "tanh"
         )
+
+    def __str__(self) -> str:
+        steps = len(self.losses) - 1
+        if steps < 0:
+            return f"{self.spec}: diverged, its first loss is not finite"
+        end = f"loss {self.losses[-1]:.6g} after {steps} steps"
+        if self.status == "completed":
+            return f"{self.spec}: {end}"
+        if self.status == "stopped":
+            return f"{self.spec}: stopped early, {end}; kept are the weights after {self.steps}"
+        return f"{self.spec}: diverged at step {steps + 1}, {end}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeErrors(Result):
+    """Test errors of the networks of one size, over their seeds."""
+
+    hidden: tuple[int, ...]
+    """Sizes of the hidden layers."""
+    examples: int
+    """Number of test examples."""
+    errors: tuple[int, ...]
+    """Number of test errors of each network that did not diverge, in the order of the fits."""
+    diverged: int
+    """Number of networks that diverged."""
+    quantiles: dict[str, float]
+    """Test error rate at each quantile over seeds; empty where all diverged."""
 
 
 class Fits(Sequence[Fit]):
     """Trained networks, in the order of sizes, then seeds."""
 
-    def __init__(self, fits: Sequence[Fit]) -> None:
+    def __init__(self, fits: Sequence[Fit], *, engine: str = "") -> None:
         self._fits = tuple(fits)
+        self.engine = engine
 
     @overload
     def __getitem__(self, index: int) -> Fit: ...
@@ -77,7 +165,7 @@ class Fits(Sequence[Fit]):
     def __getitem__(self, index: slice) -> "Fits": ...
     def __getitem__(self, index: int | slice) -> "Fit | Fits":
         if isinstance(index, slice):
-            return Fits(self._fits[index])
+            return self._some(self._fits[index])
         return self._fits[index]
 
     def __len__(self) -> int:
@@ -86,9 +174,115 @@ class Fits(Sequence[Fit]):
     def __iter__(self) -> Iterator[Fit]:
         return iter(self._fits)
 
-    def of_size(self, hidden: int) -> "Fits":
-        """Return the fits with one hidden layer of `hidden` units."""
-        return Fits([fit for fit in self._fits if fit.spec.hidden == (hidden,)])
+    @property
+    def sizes(self) -> list[tuple[int, ...]]:
+        """The different hidden sizes, in order."""
+        return list(dict.fromkeys(fit.spec.hidden for fit in self._fits))
+
+    @property
+    def diverged(self) -> "Fits":
+        """The fits that diverged."""
+        return self._some([fit for fit in self._fits if fit.status == "diverged"])
+
+    def of_size(self, hidden: Hidden) -> "Fits":
+        """Return the fits with one hidden layer of `hidden` units, or with layers of these."""
+        (wanted,) = hidden_sizes([hidden])
+        return self._some([fit for fit in self._fits if fit.spec.hidden == wanted])
+
+    def best(self) -> Fit:
+        """Return the fit with the least validation loss, or where there is none training loss.
+
+        Raises
+        ------
+        InputError
+            If all fits diverged.
+        """
+        usable = [fit for fit in self._fits if fit.status != "diverged"]
+        if not usable:
+            raise InputError(f"no fit is the best: all {len(self)} diverged")
+        return min(usable, key=_achieved)
+
+    def test_errors(self, x: ArrayLike | Tensor, t: ArrayLike | Tensor) -> NDArray[np.int64]:
+        """Return the number of errors of each network on test points, shape (networks,).
+
+        Parameters
+        ----------
+        x, t
+            Points, shape (n, d), and their classes, shape (n,), as `fit` takes them.
+        """
+        classes = np.asarray(as_numpy(t))
+        counts = []
+        for fit in self._fits:
+            found = as_numpy(fit.classify(x))
+            if found.shape != classes.shape:
+                raise InputError(
+                    f"t must hold one class a point, shape {found.shape}, got {classes.shape}"
+                )
+            counts.append(int((found != classes).sum()))
+        return np.array(counts, np.int64)
+
+    def error_quantiles(
+        self,
+        x: ArrayLike | Tensor,
+        t: ArrayLike | Tensor,
+        quantiles: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    ) -> tuple[SizeErrors, ...]:
+        """Return, for each size, the quantiles of the test error over seeds.
+
+        Parameters
+        ----------
+        x, t
+            Test points, shape (n, d), and their classes, shape (n,).
+        quantiles
+            Which, in [0, 1]; between two networks they are interpolated linearly.
+        """
+        wanted = rates("quantiles", quantiles).tolist()
+        errors = self.test_errors(x, t)
+        examples = len(np.asarray(as_numpy(t)))
+        found = []
+        for hidden in self.sizes:
+            rows = [n for n, fit in enumerate(self._fits) if fit.spec.hidden == hidden]
+            kept = [n for n in rows if self._fits[n].status != "diverged"]
+            values = np.quantile(errors[kept] / examples, wanted).tolist() if kept else []
+            found.append(
+                SizeErrors(
+                    hidden=hidden,
+                    examples=examples,
+                    errors=tuple(errors[kept].tolist()),
+                    diverged=len(rows) - len(kept),
+                    quantiles={
+                        f"{q:g}": value for q, value in zip(wanted, values, strict=bool(values))
+                    },
+                )
+            )
+        return tuple(found)
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return a table with a row a network, as lists by column; ``DataFrame`` takes it."""
+        return {
+            "hidden": [fit.spec.size for fit in self._fits],
+            "seed": [fit.spec.seed for fit in self._fits],
+            "activation": [fit.spec.activation_name for fit in self._fits],
+            "status": [fit.status for fit in self._fits],
+            "steps": [fit.steps for fit in self._fits],
+            "initial_loss": [_at(fit.losses, 0) for fit in self._fits],
+            "final_loss": [_at(fit.losses, -1) for fit in self._fits],
+            "validation_loss": [
+                float(np.nanmin(fit.validation_losses)) if len(fit.validation_losses) else None
+                for fit in self._fits
+            ],
+        }
+
+    def _some(self, fits: Sequence[Fit]) -> "Fits":
+        return Fits(fits, engine=self.engine)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self._fits))
+
+
+def _at(losses: Array, place: int) -> float | None:
+    return float(losses[place]) if len(losses) else None
+
+
+def _achieved(fit: Fit) -> float:
+    return float(np.nanmin(fit.validation_losses) if len(fit.validation_losses) else fit.losses[-1])

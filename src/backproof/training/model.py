@@ -6,11 +6,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from backproof._core import seeds
 from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
-from backproof.training.arrays import as_tensor
-from backproof.training.loss import check_labels, mean_logistic_loss
+from backproof.training.arrays import as_tensor, floating_dtype
+from backproof.training.initial import initial_layers
+from backproof.training.losses import check_labels, mean_logistic_loss
 
 # Hidden activations in one block of `infer`: 1 MiB of float64, which stays in a core's cache.
 _BLOCK_ELEMENTS = 1 << 17
@@ -54,16 +54,15 @@ class FFModel(nn.Module):
     ) -> None:
         super().__init__()
         self.hidden = whole_number("hidden", hidden, at_least=1)
-        dtype = _floating(dtype)
-        rng = seeds.generator(seed, "training.FFModel", self.hidden)
-
-        def uniform(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.tensor(rng.uniform(-1.0, 1.0, shape)).to(dtype))
-
-        self.W1 = uniform(2, self.hidden)
-        self.b1 = uniform(self.hidden)
-        self.w = uniform(self.hidden)
-        self.b = uniform()
+        dtype = floating_dtype(dtype)
+        seed = whole_number("seed", seed, at_least=0)
+        first, last = (
+            torch.tensor(layer).to(dtype) for layer in initial_layers((self.hidden,), seed)
+        )
+        self.W1 = nn.Parameter(first[:-1].clone())
+        self.b1 = nn.Parameter(first[-1].clone())
+        self.w = nn.Parameter(last[:-1, 0].clone())
+        self.b = nn.Parameter(last[-1, 0].clone())
 
     def extra_repr(self) -> str:
         """Return what `repr` shows in the parentheses."""
@@ -142,10 +141,3 @@ class FFModel(nn.Module):
         if points.ndim != 2 or points.shape[1] != 2:
             raise InputError(f"x must have shape (n, 2), got {tuple(points.shape)}")
         return points
-
-
-def _floating(dtype: torch.dtype | str) -> torch.dtype:
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if not (isinstance(found, torch.dtype) and found.is_floating_point):
-        raise InputError(f"dtype must be a floating dtype of torch or its name, got {dtype!r}")
-    return found
