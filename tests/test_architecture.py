@@ -12,8 +12,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "backproof"
 
 JOBS = {"tape", "gradcheck", "training", "risk", "datasets"}
 BELOW = {
-    "cli": {"lab", "report", "plots", "_core", *JOBS},
+    "cli": {"lab", "tabular", "report", "plots", "_core", *JOBS},
     "lab": {"report", "plots", "_core", *JOBS},
+    "tabular": {"report", "plots", "_core", "training", "risk", "datasets"},
     "report": {"_core"},
     "plots": {"_core", *JOBS},
     **{job: {"_core"} for job in JOBS},
@@ -26,7 +27,11 @@ ONLY_IMPORTERS = {
     "jinja2": {"report"},
     "click": {"cli"},
     "rich": {"cli", "tape"},
-    "torch": {"tape", "gradcheck", "training", "lab"},
+    "torch": {"tape", "gradcheck", "training", "lab", "tabular"},
+    "numba": {"training"},
+    "joblib": {"training"},
+    "duckdb": {"datasets"},
+    "sklearn": {"training", "datasets", "tabular"},
 }
 """Libraries that belong to certain packages."""
 

@@ -220,7 +220,7 @@ def spoiled(written: Path, folder: Path) -> dict[str, Path]:
     whole = (written / "run.json").read_bytes()
     texts = {
         "truncated": whole[: len(whole) // 2],
-        "newer": whole.replace(b'"format": 3,', b'"format": 4,', 1),
+        "newer": whole.replace(b'"format": 4,', b'"format": 5,', 1),
         "foreign": b'{"name": "package"}',
         "binary": b"\x89PNG\r\n\xff",
         "nested": b"[" * 100_000,

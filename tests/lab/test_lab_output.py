@@ -136,10 +136,10 @@ def test_a_damaged_record_is_read_or_refused_but_never_fails(
         (b'{"format": "1"}', "no format number"),
         (b'{"format": 1.0}', "no format number"),
         (b'{"format": 0}', "no format number"),
-        (b'{"format": 4}', "newer Backproof: it has format 4, and this version reads up to 3"),
+        (b'{"format": 5}', "newer Backproof: it has format 5, and this version reads up to 4"),
         (b'{"format": 1' + b"0" * 400 + b"}", "newer Backproof"),
         (b'{"format": 2}', "older Backproof: it has format 2, and this version cannot read it"),
-        (b'{"format": 3}', "damaged"),
+        (b'{"format": 4}', "damaged"),
     ],
     ids=lambda value: str(value)[:24],
 )

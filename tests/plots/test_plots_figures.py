@@ -13,16 +13,20 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 
 from backproof import plots, risk, tape
+from backproof._core.errors import InputError
 from backproof.gradcheck import Curve, Sweep, error_law
-from backproof.training import Boundary, boundary
+from backproof.training import Boundary, Fits, boundary, boundary_band, fit
 
 Draw = Callable[[], Figure]
+Array = NDArray[np.float64]
 
 STEPS = tuple(float(step) for step in np.logspace(-1, -9, 33))
 POINTS = [(-1.0, 0.0), (0.5, 0.5), (1.5, -1.5), (0.0, 1.0)]
 CLASSES = [-1, 1, 1, -1]
+THREE = [0, 1, 2, 0]
 
 
 def v_shaped(dtype: str, tensors: tuple[str, ...], rounding: float) -> Sweep:
@@ -62,7 +66,30 @@ NOWHERE = boundary(lambda x: np.ones(len(x)))
 
 
 def draw_boundary(predicted: list[int], line: Boundary, title: str = "H = 500") -> Figure:
-    return plots.boundary(POINTS, CLASSES, predicted, line, LINE, title)
+    return plots.boundary(line, POINTS, CLASSES, predicted=predicted, bayes=LINE, title=title)
+
+
+def trained(*sizes: int | tuple[int, int], seeds: int, loss: str = "logistic") -> Fits:
+    targets = CLASSES if loss == "logistic" else THREE
+    return fit(list(sizes), range(seeds), POINTS, targets, loss=loss, steps=100)
+
+
+def diverged(seeds: int) -> Fits:
+    far = 1e200 * np.array(POINTS)
+    return fit(3, range(seeds), far, CLASSES, loss="squared", activation="relu", steps=2)
+
+
+def around(classes: int, across: float = 1.0, up: float = 1.0) -> Draw:
+    """Return how to draw classes around a point, in a window of any shape."""
+    angles = 2 * np.pi * np.arange(classes) / classes
+    centers = np.stack((across * np.cos(angles), up * np.sin(angles)), axis=1)
+    scale = np.array((across, up))
+    return lambda: plots.boundary(
+        lambda p: (p / scale) @ (centers / scale).T,
+        centers,
+        np.arange(classes),
+        title=f"{classes} classes",
+    )
 
 
 def curves(sizes: int, steps: int = 100) -> list[plots.LossCurve]:
@@ -138,7 +165,37 @@ CASES: dict[str, Draw] = {
     "boundary, no errors": lambda: draw_boundary(CLASSES, LINE),
     "boundary, empty": lambda: draw_boundary([1, 1, 1, 1], NOWHERE),
     "boundary, one class": lambda: plots.boundary(
-        POINTS[:1], [-1], [-1], LINE, NOWHERE, "H = 1, before training"
+        LINE, POINTS[:1], [-1], predicted=[-1], bayes=NOWHERE, title="H = 1, before training"
+    ),
+    "boundary, fit": lambda: plots.boundary(
+        trained(5, seeds=1)[0], POINTS, CLASSES, bayes=lambda x: x[:, 0], title="H = 5"
+    ),
+    "boundary, band": lambda: plots.boundary(
+        trained(5, seeds=4), POINTS, CLASSES, bayes=LINE, title="H = 5"
+    ),
+    "boundary, band of one": lambda: plots.boundary(
+        boundary_band(trained(5, seeds=1)), POINTS, CLASSES, title="H = 5"
+    ),
+    "boundary, three classes": lambda: plots.boundary(
+        trained(5, seeds=1, loss="softmax")[0], POINTS, THREE, bayes=LINE, title="H = 5"
+    ),
+    "boundary, twelve classes": around(12),
+    "boundary, other units": around(4, across=1e5, up=1e-3),
+    "boundary, wide": around(5, across=2.9),
+    "boundary, high": around(5, up=2.9),
+    "boundary, nearly square": around(4, across=1.05),
+    "boundaries": lambda: plots.boundaries(
+        trained(2, 5, (10, 10), seeds=4), POINTS, CLASSES, bayes=LINE
+    ),
+    "boundaries, one size": lambda: plots.boundaries(trained(5, seeds=4), POINTS, CLASSES),
+    "boundaries, one network each": lambda: plots.boundaries(
+        trained(2, 3, 4, 5, seeds=1, loss="softmax"), POINTS, THREE, bayes=LINE
+    ),
+    "boundaries, some diverged": lambda: plots.boundaries(
+        Fits([*trained(3, seeds=3), *diverged(2), *trained(5, seeds=2)]), POINTS, CLASSES
+    ),
+    "boundaries, wide": lambda: plots.boundaries(
+        trained(2, 3, 4, 5, seeds=2), POINTS, CLASSES, window=((-2, 2), (-0.7, 0.7))
     ),
     "losses": lambda: plots.losses(curves(4), "band from 10 % to 90 % of 16 seeds"),
     "losses, one size": lambda: plots.losses(curves(1), "band from 10 % to 90 % of 1 seeds"),
@@ -311,6 +368,8 @@ def test_the_legend_names_every_series_once(case: Case) -> None:
         ("sweep", "step ε along a unit direction"),
         ("boundary", "x₁"),
         ("boundary", "x₂"),
+        ("boundaries", "x₁"),
+        ("boundaries", "x₂"),
     ],
 )
 def test_axes_are_named_with_their_unit(name: str, label: str) -> None:
@@ -355,6 +414,196 @@ def test_misclassified_points_are_counted() -> None:
     assert "misclassified (0)" in legend_of("boundary, no errors")
 
 
+def test_points_are_ringed_that_a_score_gets_wrong() -> None:
+    def score(p: Array) -> Array:
+        return np.asarray(p[:, 0] - 1)
+
+    # At x₁ = -1, 1/2, 3/2 and 0 the score is -, -, +, - and the classes are -, +, +, -.
+    figure = plots.boundary(score, POINTS, CLASSES)
+    (rings,) = [c for c in figure.axes[0].collections if c.get_label() == "misclassified (1)"]
+    assert np.asarray(rings.get_offsets()).tolist() == [[0.5, 0.5]]
+    # So also with the classes 0 and 1.
+    labels = [max(0, label) for label in CLASSES]
+    assert "misclassified (1)" in legend_texts(plots.boundary(score, POINTS, labels))
+
+
+def legend_texts(figure: Figure) -> list[str]:
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_points_are_ringed_whose_largest_score_is_of_another_class() -> None:
+    def scores(p: Array) -> Array:
+        return np.stack((-p[:, 0], p[:, 0], p[:, 1] - 9), axis=1)
+
+    # By the sign of x₁ the classes would be 0, 1, 1 and, since the first of equals counts, 0.
+    figure = plots.boundary(scores, POINTS, [0, 1, 2, 0])
+    assert "misclassified (1)" in legend_texts(figure)
+
+
+def test_a_band_says_of_how_many_networks_and_rings_nothing() -> None:
+    assert legend_of("boundary, band") == [
+        "class −1", "class +1", "median", "10–90 % of 4 networks", "Bayes-optimal",
+    ]  # fmt: skip
+    assert "median of 1 network" in legend_of("boundary, band of one")
+    some = Fits([*trained(3, seeds=3), *diverged(2)])
+    found = legend_texts(plots.boundary(some, POINTS, CLASSES))
+    assert "10–90 % of 3 networks (2 diverged)" in found
+
+
+def test_small_multiples_have_the_size_and_number_of_networks_as_title() -> None:
+    assert [ax.get_title() for ax in CASES["boundaries"]().axes] == [
+        "H = 2, 4 networks", "H = 5, 4 networks", "H = 10-10, 4 networks",
+    ]  # fmt: skip
+    titles = [ax.get_title() for ax in CASES["boundaries, some diverged"]().axes]
+    assert titles == ["H = 3, 5 networks, 2 diverged", "H = 5, 2 networks"]
+
+
+def test_small_multiples_have_the_same_limits() -> None:
+    limits = {(ax.get_xlim(), ax.get_ylim()) for ax in CASES["boundaries"]().axes}
+    assert len(limits) == 1
+
+
+def test_of_several_training_sets_the_first_is_drawn() -> None:
+    fits = trained(3, seeds=2)
+    sets = np.stack((POINTS, np.array(POINTS) + 7))
+    figure = plots.boundaries(fits, sets, [CLASSES, CLASSES])
+    negative, positive = figure.axes[0].collections[:2]
+    drawn = [*np.asarray(negative.get_offsets()), *np.asarray(positive.get_offsets())]
+    assert sorted(map(tuple, drawn)) == sorted(POINTS)
+
+
+def test_the_window_covers_the_points() -> None:
+    ax = plots.boundary(lambda p: p[:, 0] - 3, np.add(POINTS, (3, 100)), CLASSES).axes[0]
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert left < 2 < 4.5 < right
+    assert low < 98.5 < 101 < high
+    # A margin, but no more than a fifth.
+    assert right - left < 1.2 * 2.5
+
+
+def test_a_window_that_is_given_is_shown() -> None:
+    window = ((-3.0, 1.0), (0.0, 2.0))
+    ax = plots.boundary(lambda p: p[:, 0], POINTS, CLASSES, window=window).axes[0]
+    assert (ax.get_xlim(), ax.get_ylim()) == window
+    shown = boundary(lambda p: p[:, 0], window=window)
+    ax = plots.boundary(shown, POINTS, CLASSES).axes[0]
+    assert (ax.get_xlim(), ax.get_ylim()) == window
+
+
+def own_axes() -> Axes:
+    return Figure(figsize=(5, 4), layout="constrained").subplots()
+
+
+def test_own_axes_are_drawn_into_with_the_legend_inside() -> None:
+    ax = own_axes()
+    figure = plots.boundary(trained(5, seeds=4), POINTS, CLASSES, bayes=LINE, title="mine", ax=ax)
+    assert figure is ax.figure
+    assert not figure.legends
+    canvas = FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    legend = ax.get_legend()
+    assert legend is not None
+    box, frame = legend.get_window_extent(canvas.get_renderer()), ax.get_window_extent()
+    assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+    assert frame.y0 <= box.y0 < box.y1 <= frame.y1
+    assert names(ax) == ["mine", "x₁", "x₂"]
+
+
+def test_own_axes_in_a_part_of_a_figure_give_the_whole_figure() -> None:
+    figure = Figure()
+    part = figure.add_subfigure(figure.add_gridspec(1, 2)[0, 0])
+    assert plots.boundary(LINE, POINTS, CLASSES, ax=part.subplots()) is figure
+
+
+def test_limits_and_names_of_own_axes_stay() -> None:
+    ax = own_axes()
+    ax.set(xlim=(-1, 1), ylim=(3, 0), xlabel="height (m)", title="theirs")
+    ax.plot([0, 1], [1, 2], label="theirs, too")
+    plots.boundary(trained(5, seeds=1)[0], POINTS, CLASSES, ax=ax)
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-1, 1), (3, 0))
+    assert names(ax) == ["theirs", "height (m)", "x₂"]
+    legend = ax.get_legend()
+    assert legend is not None
+    assert "theirs, too" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_what_own_axes_show_is_still_shown() -> None:
+    ax = own_axes()
+    ax.plot([-7, 0], [0, 8])
+    plots.boundary(trained(5, seeds=1)[0], POINTS, CLASSES, ax=ax)
+    assert ax.get_xlim()[0] <= -7
+    assert ax.get_xlim()[1] >= 1.5
+    assert ax.get_ylim()[1] >= 8
+
+
+def test_more_than_two_features_are_refused_with_what_to_do() -> None:
+    x = np.ones((4, 5))
+    fits = fit(3, 0, x, CLASSES, steps=1)
+    for draw in (
+        lambda: plots.boundary(fits[0], x, CLASSES),
+        lambda: plots.boundaries(fits, x, CLASSES),
+    ):
+        with pytest.raises(InputError, match=r"needs two features, x has 5: train on two of them"):
+            draw()
+    with pytest.raises(InputError, match="two features, this one has 5"):
+        plots.boundary(fits[0], POINTS, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("t", "message"),
+    [
+        ([-1, 1, 1], r"shape \(4,\), got \(3,\)"),
+        ([-1, 0, 1, 2], "0, …, K-1"),
+        ([0.5, 1, 1, 1], "whole numbers"),
+        ([np.nan, 1, 1, 1], "whole numbers"),
+        ([np.inf, 1, 1, 1], "whole numbers"),
+        (["a", "b", "a", "b"], "whole numbers"),
+        ([0, 1, 2, 0], "tells two classes apart"),
+    ],
+)
+def test_classes_that_do_not_fit_are_refused(t: list[int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plots.boundary(lambda p: p[:, 0], POINTS, t)
+
+
+@pytest.mark.parametrize("predicted", [[1], [-1, 1, 1, 0], [-1, 1, 1, 0.5]])
+def test_predicted_classes_that_do_not_fit_are_refused(predicted: list[float]) -> None:
+    with pytest.raises(InputError, match="predicted must"):
+        plots.boundary(LINE, POINTS, CLASSES, predicted=predicted)
+
+
+@pytest.mark.parametrize("x", [[], [1.0, 2.0], np.zeros((0, 2)), [[1.0], [2.0]]])
+def test_points_of_another_shape_are_refused(x: list[float]) -> None:
+    with pytest.raises(InputError, match="two features"):
+        plots.boundary(LINE, x, [])
+
+
+def test_points_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(InputError, match="got 1 of 2 points"):
+        plots.boundary(LINE, [(0, np.nan), (1, 1)], [-1, 1])
+
+
+def test_what_is_no_predictor_is_refused() -> None:
+    with pytest.raises(InputError, match="predictor must be a boundary"):
+        plots.boundary(3, POINTS, CLASSES)  # type: ignore[arg-type]
+
+
+def test_several_networks_of_several_classes_are_refused() -> None:
+    fits = trained(5, seeds=2, loss="softmax")
+    for draw in (
+        lambda: plots.boundary(fits, POINTS, THREE),
+        lambda: plots.boundaries(fits, POINTS, THREE),
+    ):
+        with pytest.raises(InputError, match="one score a point, got 3"):
+            draw()
+
+
+def test_no_network_is_refused() -> None:
+    with pytest.raises(InputError, match="at least one network"):
+        plots.boundaries(Fits([]), POINTS, CLASSES)
+
+
 def test_classes_differ_by_marker_and_colour() -> None:
     negative, positive = CASES["boundary"]().axes[0].collections[:2]
     assert not np.array_equal(negative.get_facecolor(), positive.get_facecolor())
@@ -374,7 +623,9 @@ def test_rates_are_drawn_as_percentages() -> None:
     assert np.asarray(line.get_ydata()).tolist() == pytest.approx([2.0])
 
 
-@pytest.mark.parametrize("name", ["sweep", "boundary", "losses", "seeds", "sampling", "graph"])
+@pytest.mark.parametrize(
+    "name", ["sweep", "boundary", "boundaries", "losses", "seeds", "sampling", "graph"]
+)
 def test_saving_writes_every_format_and_the_same_bytes_twice(name: str, tmp_path: Path) -> None:
     written: list[dict[str, bytes]] = []
     for attempt in ("first", "second"):
@@ -414,7 +665,9 @@ def test_an_svg_is_well_formed_and_refers_to_nothing_outside(saved: Path) -> Non
 OWN = {"font.size": 17.0, "axes.grid": False, "svg.hashsalt": "mine"}
 
 
-@pytest.mark.parametrize("name", ["sweep", "boundary", "losses", "seeds", "sampling", "graph"])
+@pytest.mark.parametrize(
+    "name", ["sweep", "boundary", "boundaries", "losses", "seeds", "sampling", "graph"]
+)
 def test_drawing_leaves_the_settings_of_the_user_as_they_were(name: str) -> None:
     with mpl.rc_context(OWN):  # type: ignore[arg-type]  # the keys are a long Literal type
         before = dict(mpl.rcParams)

@@ -17,7 +17,18 @@ from backproof import __version__
 from backproof._core.errors import BackproofError
 from backproof.cli.startup import postpone_unused
 
-_COMMANDS = ("check", "compare", "coverage", "explain", "interval", "lab", "plan", "report")
+_COMMANDS = (
+    "check",
+    "compare",
+    "coverage",
+    "explain",
+    "interval",
+    "lab",
+    "plan",
+    "predict",
+    "report",
+    "train",
+)
 _UNUSABLE_INPUT = 2
 _INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
 

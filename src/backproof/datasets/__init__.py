@@ -1,5 +1,16 @@
-"""Data whose distribution is known, so that error rates are exact."""
+"""Data sets: a problem whose distribution is known, the usual ones, and a user's own tables."""
 
+from backproof.datasets.dataset import Dataset
 from backproof.datasets.mixture import ClassErrors, TwoClassMixture, lab_mixture
+from backproof.datasets.named import NAMED, named
+from backproof.datasets.tables import read_table
 
-__all__ = ["ClassErrors", "TwoClassMixture", "lab_mixture"]
+__all__ = [
+    "NAMED",
+    "ClassErrors",
+    "Dataset",
+    "TwoClassMixture",
+    "lab_mixture",
+    "named",
+    "read_table",
+]

@@ -40,11 +40,11 @@ def _sweep(run: LabRun) -> plots.Figure:
 def _boundary(run: LabRun, picture: BoundaryPicture) -> plots.Figure:
     state = f"after {run.config.steps} steps" if picture.trained else "before training"
     return plots.boundary(
+        picture.boundary,
         run.training.points,
         run.training.labels,
-        picture.predicted,
-        picture.boundary,
-        run.training.bayes,
+        predicted=picture.predicted,
+        bayes=run.training.bayes,
         title=f"H = {picture.hidden}, {state}",
     )
 

@@ -13,7 +13,7 @@ from backproof.risk import Coverage, Gap, Interval, Plan
 from backproof.tape import ProgramRun
 from backproof.training import Boundary
 
-FORMAT = 3
+FORMAT = 4
 """Version of the layout of ``run.json``; one more with every change that old readers trip over."""
 
 Point = tuple[float, float]

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from backproof.plots.boundary import boundary
+from backproof.plots.boundary import boundaries, boundary
 from backproof.plots.comparison import comparison, ranking
 from backproof.plots.coverage import coverages
 from backproof.plots.graph import graph
@@ -22,6 +22,7 @@ __all__ = [
     "PublishedDifference",
     "SamplingPanel",
     "SeedErrors",
+    "boundaries",
     "boundary",
     "comparison",
     "coverages",

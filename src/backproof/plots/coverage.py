@@ -45,5 +45,5 @@ def _panel(ax: Axes, curve: CoverageCurve) -> None:
     )
     ax.set_xscale("log")
     ax.set_ylim(min(_LOWEST, nominal - 5), 100.5)
-    style.percents(ax.xaxis)
+    style.plain_numbers(ax.xaxis)
     ax.set_title(curve.of.method)

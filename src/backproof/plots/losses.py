@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from backproof.plots import style
 
+_FEW_DECADES = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossCurve:
@@ -49,6 +51,10 @@ def losses(curves: Sequence[LossCurve], band: str) -> Figure:
         title=f"Training loss: median, {band}",
     )
     ax.margins(x=0.01)
-    style.decades(ax.yaxis)
+    low, high = ax.get_ylim()
+    if high < _FEW_DECADES * low:  # too few powers of ten to read values by
+        style.plain_numbers(ax.yaxis, (1, 2, 5))
+    else:
+        style.decades(ax.yaxis)
     style.legend_below(figure, [ax], columns=4)
     return figure

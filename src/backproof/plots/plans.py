@@ -35,7 +35,7 @@ def plans(chosen: Sequence[Plan], curves: Sequence[Sequence[Plan]]) -> Figure:
         )
     ax.set_xscale("log")
     ax.set_yscale("log")
-    style.percents(ax.xaxis, (1, 2, 5))
+    style.plain_numbers(ax.xaxis, (1, 2, 5))
     style.decades(ax.yaxis)
     ax.set_xlabel("margin (%)")
     ax.set_ylabel("test examples")

@@ -22,8 +22,8 @@ class SeedErrors:
 
 
 @style.styled
-def seed_errors(sizes: Sequence[SeedErrors], bayes_error: float) -> Figure:
-    """Draw every seed's test error by size, the published one, and the Bayes error.
+def seed_errors(sizes: Sequence[SeedErrors], bayes_error: float | None = None) -> Figure:
+    """Draw every seed's test error by size, and where they are known the published one and Bayes'.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def seed_errors(sizes: Sequence[SeedErrors], bayes_error: float) -> Figure:
         ax.plot(
             np.array(places) + 0.38, published, "<", ms=8, color=style.PUBLISHED, label="published"
         )
-    ax.axhline(100 * bayes_error, color=style.BAYES, linestyle="--", label="Bayes error")
+    if bayes_error is not None:
+        ax.axhline(100 * bayes_error, color=style.BAYES, linestyle="--", label="Bayes error")
     ax.set(
         xticks=range(len(sizes)),
         xticklabels=[size.label for size in sizes],

@@ -107,8 +107,8 @@ def series(number: int) -> Look:
     )
 
 
-def percents(axis: Axis, digits: tuple[int, ...] = (1,)) -> None:
-    """Label a logarithmic axis of percentages in plain numbers that begin with these digits."""
+def plain_numbers(axis: Axis, digits: tuple[int, ...] = (1,)) -> None:
+    """Label a logarithmic axis in plain numbers that begin with these digits."""
     axis.set_major_locator(LogLocator(subs=digits, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -76,7 +76,7 @@ def configuration(run: Run) -> Configuration:
     return Configuration(
         format=_FORMAT,
         backproof=__version__,
-        torch=torch.__version__,
+        torch=str(torch.__version__),
         networks=tuple(
             f"{spec}, {spec.activation_name}, training set {number}"
             for spec, number in zip(run.specs, run.sets, strict=True)
@@ -86,15 +86,8 @@ def configuration(run: Run) -> Configuration:
     )
 
 
-class Checkpoint:
-    """Keeps states in a folder.
-
-    Parameters
-    ----------
-    folder
-        The folder; made where it is missing.
-    run
-        The run.
+def opened(folder: str | Path | None, run: Run) -> Store:
+    """Return the store of a run in a folder, which is made where it is missing.
 
     Raises
     ------
@@ -103,20 +96,28 @@ class Checkpoint:
     OutputError
         If nothing can be written there.
     """
+    if folder is None:
+        return NoStore()
+    folder = Path(folder)
+    wanted = configuration(run)
+    check_writable(folder / RUN_FILE)
+    if (folder / RUN_FILE).exists():
+        _compare(folder, _read(folder / RUN_FILE), wanted)
+    elif folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            f"{folder} is not empty and holds no checkpoint; choose another folder for it"
+        )
+    else:
+        write_text(folder / RUN_FILE, wanted.to_json(indent=2))
+    return Checkpoint(folder)
 
-    def __init__(self, folder: Path, run: Run) -> None:
+
+class Checkpoint:
+    """Keeps states in a folder that has been `opened` for their run."""
+
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._saved: dict[int, tuple[float, float]] = {}
-        wanted = configuration(run)
-        check_writable(folder / RUN_FILE)
-        if (folder / RUN_FILE).exists():
-            _compare(folder, _read(folder / RUN_FILE), wanted)
-        elif folder.exists() and any(folder.iterdir()):
-            raise InputError(
-                f"{folder} is not empty and holds no checkpoint; choose another folder for it"
-            )
-        else:
-            write_text(folder / RUN_FILE, wanted.to_json(indent=2))
 
     def load(self, block: Sequence[int], run: Run) -> State | None:
         """Return the state that was kept last, if any."""

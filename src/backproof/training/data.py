@@ -165,6 +165,7 @@ def training_data(
         )
     _check(points, targets, "x", "t")
     checked = LOSSES[loss].targets(targets, dtype)
+    LOSSES[loss].check_training(checked)
     if shared:
         points, checked = points[None], checked[None]
     data = TrainingData(x=as_numpy(points), t=as_numpy(checked), loss=loss)

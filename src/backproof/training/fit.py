@@ -6,7 +6,7 @@ from typing import SupportsIndex
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from backproof._core.checks import not_negative, one_of, positive, whole_number
@@ -14,7 +14,7 @@ from backproof._core.errors import InputError
 from backproof._core.progress import Progress, silent
 from backproof.training.activations import activation_function
 from backproof.training.blocks import Run
-from backproof.training.checkpoint import Checkpoint, NoStore
+from backproof.training.checkpoint import opened
 from backproof.training.data import Validation, training_data
 from backproof.training.engines import chosen_engine
 from backproof.training.fits import Fit, Fits
@@ -141,7 +141,7 @@ def fit(
         device=device,
     )
     blocks = run.blocks()
-    store = NoStore() if checkpoint is None else Checkpoint(Path(checkpoint), run)
+    store = opened(checkpoint, run)
     with recording_on_cpu():
         states = train_blocks(run, blocks, store, progress)
     return collected(run, blocks, states)
@@ -212,12 +212,18 @@ def collected(run: Run, blocks: Sequence[Sequence[int]], states: Sequence[State]
                 spec=run.specs[number],
                 status=STATUSES[state.status[row]],
                 steps=int(state.steps[row]),
-                losses=losses[: int(np.isfinite(losses).sum())],
-                validation_losses=validation[: int((~np.isnan(validation)).sum())],
+                losses=losses[: _length(losses)],
+                validation_losses=validation[: _length(validation)],
                 loss=run.settings.loss,
                 layers=tuple(layer[row] for layer in final),
             )
     return Fits([fits[number] for number in range(len(fits))], engine=run.engine)
+
+
+def _length(values: NDArray[np.float64]) -> int:
+    """Return the number of entries up to the last one that is a number."""
+    known = np.flatnonzero(~np.isnan(values))
+    return int(known[-1]) + 1 if len(known) else 0
 
 
 def _networks(
@@ -236,7 +242,7 @@ def _networks(
         return specs, tuple(range(len(specs))), len(specs)
     if seeds is None:
         raise InputError("seeds must be given: a whole number of at least 0, or several")
-    sizes = hidden_sizes(hidden)  # type: ignore[arg-type]
+    sizes = hidden_sizes(hidden if isinstance(hidden, (str, bytes)) else entries)  # type: ignore[arg-type]
     members = _seeds(seeds)
     found = [
         (NetworkSpec(hidden=size, seed=seed, activation=activation), number)
@@ -255,7 +261,7 @@ def _seeds(seeds: SupportsIndex | Iterable[SupportsIndex]) -> list[int]:
 
 def _usable_device(device: str) -> str:
     try:
-        torch.empty(0, device=device)
+        torch.empty(0, device=device).cpu()
     except (RuntimeError, AssertionError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"device {device!r} cannot be used: {reason}") from None

@@ -36,9 +36,9 @@ class Fit:
     """Gradient steps behind the weights. Where training stopped early, those with the least
     validation loss are kept."""
     losses: Array
-    """Mean training loss before the first step and after each step; where the fit ended early, up
-    to the last finite one. With minibatches, the loss of the batch that the next step learns from;
-    the last entry is of all points."""
+    """Mean training loss before the first step and after each step; where the fit ended early, as
+    far as it was computed. With minibatches, the loss of the batch that the next step learns from,
+    and of all points after the last step."""
     validation_losses: Array
     """Mean validation loss before the first epoch and after each; empty without validation."""
     loss: str
@@ -257,6 +257,34 @@ class Fits(Sequence[Fit]):
             )
         return tuple(found)
 
+    def probabilities(self, x: ArrayLike | Tensor) -> Array:
+        """Return the mean over the networks of the probability of each class.
+
+        Networks that diverged are left out.
+
+        Parameters
+        ----------
+        x
+            Points, shape (n, d).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, K): for the logistic loss of -1 and +1, for the softmax loss of 0, …, K-1.
+
+        Raises
+        ------
+        InputError
+            If all networks diverged, or they predict numbers.
+        """
+        usable = [fit for fit in self._fits if fit.status != "diverged"]
+        if not usable:
+            raise InputError(f"there is nothing to average: all {len(self)} networks diverged")
+        if usable[0].loss == "squared":
+            raise InputError("networks trained with the squared loss predict no probabilities")
+        total = sum(_probabilities(fit.model.infer(x).double()) for fit in usable)
+        return np.asarray(as_numpy(total)) / len(usable)
+
     def to_columns(self) -> dict[str, list[Any]]:
         """Return a table with a row a network, as lists by column; ``DataFrame`` takes it."""
         return {
@@ -278,6 +306,12 @@ class Fits(Sequence[Fit]):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self._fits))
+
+
+def _probabilities(scores: Tensor) -> Tensor:
+    if scores.ndim == 1:
+        return torch.sigmoid(torch.stack((-scores, scores), dim=1))
+    return torch.softmax(scores, dim=1)
 
 
 def _at(losses: Array, place: int) -> float | None:

@@ -84,6 +84,9 @@ class Loss(ABC):
             If they are not targets of this loss.
         """
 
+    def check_training(self, t: Tensor) -> None:  # noqa: B027 (most losses ask for nothing more)
+        """Raise `InputError` unless these checked targets, of all sets, can be learned from."""
+
     @abstractmethod
     def outputs(self, t: Tensor) -> int:
         """Return the number of scores a point that these targets need."""
@@ -147,9 +150,17 @@ class SoftmaxLoss(Loss):
                 f"{_some(t[(classes != t) | (classes < 0)])}: "
                 "numpy.unique(labels, return_inverse=True) numbers any labels"
             )
-        if int(classes.max()) == 0:
-            raise InputError("classes must be at least two, got 0 alone")
         return classes
+
+    def check_training(self, t: Tensor) -> None:  # noqa: D102
+        found, last = torch.unique(t), int(t.max())
+        if last == 0:
+            raise InputError("classes must be at least two, got 0 alone")
+        if len(found) <= last:
+            raise InputError(
+                f"classes must be 0, 1, …, K-1 without gaps, got {_some(found)}, …, {last}: "
+                "numpy.unique(labels, return_inverse=True) numbers any labels"
+            )
 
     def outputs(self, t: Tensor) -> int:  # noqa: D102
         return int(t.max()) + 1

@@ -126,15 +126,19 @@ class Network(nn.Module):
         values = points
         last = len(self.hidden) + 1
         for number in range(1, last + 1):
-            weights = self.get_parameter(f"W{number}")
-            values = values @ weights + self.get_parameter(f"b{number}")
+            values = values @ self._layer(f"W{number}") + self._layer(f"b{number}")
             if number < last:
                 values = self._function(values)
         return values[:, 0] if self.outputs == 1 else values
 
     def _points(self, x: ArrayLike | Tensor) -> Tensor:
-        first = self.get_parameter("W1")
+        first = self._layer("W1")
         points = as_tensor(x, first.dtype, first.device)
         if points.ndim != 2 or points.shape[1] != self.inputs:
             raise InputError(f"x must have shape (n, {self.inputs}), got {tuple(points.shape)}")
         return points
+
+    def _layer(self, name: str) -> Tensor:
+        # Not get_parameter: torch.func and parametrizations put plain tensors in their place.
+        layer: Tensor = getattr(self, name)
+        return layer

@@ -104,7 +104,7 @@ def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
     """Return the optimizer of a name, with its usual constants, or the one that is given."""
     if isinstance(optimizer, Optimizer):
         return optimizer
-    if optimizer in OPTIMIZERS:
+    if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
         return OPTIMIZERS[optimizer]()
     raise InputError(
         f"optimizer must be one of {', '.join(OPTIMIZERS)}, or one of training.GradientDescent, "

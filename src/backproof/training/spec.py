@@ -27,6 +27,8 @@ class NetworkSpec:
     """Name of the activation of the hidden layers, or a function."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.hidden, Sequence) or isinstance(self.hidden, str):
+            raise InputError(f"hidden must be a tuple of layer sizes, got {self.hidden!r}")
         if not self.hidden:
             raise InputError("hidden must name the size of at least one layer, got none")
         sizes = tuple(whole_number("a hidden size", size, at_least=1) for size in self.hidden)
@@ -43,7 +45,7 @@ class NetworkSpec:
         """Name of the activation, also of a function."""
         if isinstance(self.activation, str):
             return self.activation
-        return getattr(self.activation, "__qualname__", repr(self.activation))
+        return getattr(self.activation, "__name__", repr(self.activation))
 
     def __str__(self) -> str:
         return f"hidden {self.size}, seed {self.seed}"

@@ -80,7 +80,7 @@ class State:
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return everything as named arrays."""
-        named: dict[str, NDArray[np.generic]] = {"step": np.array(self.step)}
+        named: dict[str, NDArray[np.generic]] = {"step": np.array([self.step])}
         for name in _ARRAYS:
             named[name] = getattr(self, name)
         for name in _LISTS:
@@ -103,7 +103,7 @@ class State:
 
         layers = len(tensors("final"))
         return cls(
-            step=int(named["step"]),
+            step=int(named["step"][0]),
             slots=[tensors(f"slots.{layer}") for layer in range(layers)],
             **{name: named[name] for name in _ARRAYS},  # type: ignore[arg-type]
             **{name: tensors(name) for name in _LISTS},  # type: ignore[arg-type]

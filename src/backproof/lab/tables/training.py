@@ -7,6 +7,7 @@ import numpy as np
 from backproof._core.numbers import Value, counted
 from backproof.lab.record import LabRun
 from backproof.report import Column, Table
+from backproof.training import Boundary
 
 
 def boundary_table(run: LabRun) -> Table:
@@ -30,7 +31,7 @@ def boundary_table(run: LabRun) -> Table:
     return Table(
         name="boundaries",
         caption=(
-            f"Smoothness of the boundaries inside [−{bayes.window:g}, {bayes.window:g}]², over "
+            f"Smoothness of the boundaries inside {_window(bayes)}, over "
             f"{counted(run.config.seeds, 'seed')}: total turning, sharpest bend, connected pieces."
         ),
         columns=(
@@ -74,3 +75,8 @@ def seeds_table(run: LabRun) -> Table:
             for row in run.training.networks
         ),
     )
+
+
+def _window(line: Boundary) -> str:
+    sides = (f"[{low:g}, {high:g}]" for low, high in line.window)
+    return " × ".join(sides).replace("-", "−")

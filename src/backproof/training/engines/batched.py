@@ -36,7 +36,7 @@ class BatchedGradients:
         self._activation = ACTIVATIONS[problem.activation]
         self._loss = problem.loss
         self._tile = tile_elements(problem.settings)
-        self._buffers: dict[tuple[str, torch.Size], Tensor] = {}
+        self._buffers: dict[str, Tensor] = {}
 
     def losses(self, weights: Layers, points: Points) -> Tensor:
         """Return the mean loss of each network, shape (b,)."""
@@ -137,11 +137,11 @@ class BatchedGradients:
         return torch.bmm(scaled, errors, out=out)
 
     def _buffer(self, name: str, shape: torch.Size, like: Tensor) -> Tensor:
-        found = self._buffers.get((name, shape))
-        if found is None:
-            found = torch.empty(shape, dtype=like.dtype, device=like.device)
-            self._buffers[name, shape] = found
-        return found
+        found = self._buffers.get(name)
+        if found is None or len(found) < shape.numel():  # where networks leave, less is enough
+            found = torch.empty(shape.numel(), dtype=like.dtype, device=like.device)
+            self._buffers[name] = found
+        return found[: shape.numel()].view(shape)
 
     @staticmethod
     def _scaled(tensor: Tensor, factor: float) -> Tensor:

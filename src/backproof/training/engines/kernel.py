@@ -9,6 +9,7 @@ while they lie in the cache, sums that unit's gradient. Points are taken in tile
 
 import functools
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,17 @@ _TILE = 512  # points: the activations of 500 units are 1 or 2 MiB, the cache of
 _exp = exponential("float64")
 
 
-@functools.cache
+_compiling = threading.Lock()
+
+
 def kernel(activation: str, loss: str, optimizer: str, dtype: str) -> Any:
+    """Return the function that takes steps; threads that need the same one compile it once."""
+    with _compiling:
+        return _compiled(activation, loss, optimizer, dtype)
+
+
+@functools.cache
+def _compiled(activation: str, loss: str, optimizer: str, dtype: str) -> Any:
     """Compile the function that takes steps, `advance` at the end of this one."""
     real = np.dtype(dtype).type
     function, derivative = _ACTIVATIONS[activation](dtype)
@@ -215,7 +225,7 @@ def kernel(activation: str, loss: str, optimizer: str, dtype: str) -> Any:
                         ts[n] = all_t[chosen]
                         for d in range(features + 1):
                             xs[d, n] = all_x[d, chosen]
-                mean = gradient(xs, ts, first, second, y, a, s, g1, g2)
+                mean = np.float64(real(gradient(xs, ts, first, second, y, a, s, g1, g2)))
                 if not math.isfinite(mean):
                     taken[b] = min(step, taken[b])
                     break
