@@ -30,6 +30,8 @@ def test_the_python_examples_run_in_order(capsys: pytest.CaptureFixture[str]) ->
         "make test",
         "backproof lab",
         "backproof report",
+        "backproof train",
+        "backproof predict",
         "backproof check",
         "backproof explain",
         "backproof plan",

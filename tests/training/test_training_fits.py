@@ -257,8 +257,8 @@ def test_the_text_says_how_each_network_ended() -> None:
     )
     assert str(fits).splitlines() == [
         "hidden 5, seed 3: loss 0.4 after 2 steps",
-        "hidden 4-2, seed 0: stopped early, loss 0.7 after 1 steps; kept are the weights after 1",
-        "hidden 5, seed 1: diverged at step 2, loss 1e+09 after 1 steps",
+        "hidden 4-2, seed 0: stopped early, loss 0.7 after 1 step; kept are the weights after 1",
+        "hidden 5, seed 1: diverged at step 2, loss 1e+09 after 1 step",
         "hidden 5, seed 2: diverged, its first loss is not finite",
     ]
 

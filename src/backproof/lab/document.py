@@ -315,6 +315,7 @@ def _provenance(run: LabRun) -> str:
     total = sum(origin.seconds.values())
     return (
         f"Backproof {origin.backproof}, Python {origin.python}, {packages}; {origin.system}, "
-        f"{origin.threads} threads; {_minute(origin.created)}; computed in {total:.1f} s. Every "
+        f"{origin.threads} threads, {run.training.engine} engine; {_minute(origin.created)}; "
+        f"computed in {total:.1f} s. Every "
         "number on this page comes from run.json; backproof report run.json renders it again."
     )

@@ -39,6 +39,7 @@ def training_stage(
     first = [fits.of_size(size)[0] for size in config.hidden]
     untrained = FFModel(max(config.hidden), seed=sets.weight_seeds[0])
     return TrainingStage(
+        engine=fits.engine,
         points=tuple((x, y) for x, y in sets.x[0].tolist()),
         labels=tuple(sets.t[0].tolist()),
         networks=tuple(networks),

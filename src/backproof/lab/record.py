@@ -122,6 +122,8 @@ class LossBand(Result):
 class TrainingStage(Result):
     """All networks, and the pictures of the first seed's."""
 
+    engine: str
+    """Engine of the training; see `backproof.training.fit`."""
     points: tuple[Point, ...]
     """Training points of the first seed."""
     labels: tuple[int, ...]

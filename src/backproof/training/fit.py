@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -23,14 +23,15 @@ from backproof.training.optimizers import Optimizer, as_optimizer
 from backproof.training.problem import Settings
 from backproof.training.running import train_blocks
 from backproof.training.settings import recording_on_cpu
-from backproof.training.spec import ActivationLike, Hidden, NetworkSpec, hidden_sizes
+from backproof.training.spec import ActivationLike, NetworkSpec, hidden_sizes
 from backproof.training.state import STATUSES, State
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 """The dtypes that are trained in."""
 
-Networks = Hidden | Iterable[Hidden] | Iterable[NetworkSpec]
-"""Hidden sizes, each trained with every seed; or the networks themselves."""
+Networks = SupportsIndex | Iterable[Any]
+"""Hidden sizes, each trained with every seed; or the networks themselves. Type checkers find no
+common type for numbers and tuples in one list, so what it holds is checked at run time alone."""
 
 
 def fit(
@@ -242,7 +243,7 @@ def _networks(
         return specs, tuple(range(len(specs))), len(specs)
     if seeds is None:
         raise InputError("seeds must be given: a whole number of at least 0, or several")
-    sizes = hidden_sizes(hidden if isinstance(hidden, (str, bytes)) else entries)  # type: ignore[arg-type]
+    sizes = hidden_sizes(hidden if isinstance(hidden, (str, bytes)) else entries)
     members = _seeds(seeds)
     found = [
         (NetworkSpec(hidden=size, seed=seed, activation=activation), number)

@@ -4,15 +4,18 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import log
 from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from backproof._core.checks import rates
 from backproof._core.errors import InputError
+from backproof._core.numbers import counted
 from backproof._core.results import Result
 from backproof.training.arrays import as_numpy
 from backproof.training.model import FFModel
@@ -46,6 +49,10 @@ class Fit:
     layers: tuple[Tensor, ...]
     """Weights of each layer, shape (inputs + 1, outputs), the biases as the last row. Where the
     fit diverged, those with which the loss was no longer finite."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The model is made again from the layers; kept, it would be pickled beside them.
+        return {name: value for name, value in self.__dict__.items() if name != "model"}
 
     @property
     def inputs(self) -> int:
@@ -128,7 +135,7 @@ class Fit:
         steps = len(self.losses) - 1
         if steps < 0:
             return f"{self.spec}: diverged, its first loss is not finite"
-        end = f"loss {self.losses[-1]:.6g} after {steps} steps"
+        end = f"loss {self.losses[-1]:.6g} after {counted(steps, 'step')}"
         if self.status == "completed":
             return f"{self.spec}: {end}"
         if self.status == "stopped":
@@ -257,8 +264,8 @@ class Fits(Sequence[Fit]):
             )
         return tuple(found)
 
-    def probabilities(self, x: ArrayLike | Tensor) -> Array:
-        """Return the mean over the networks of the probability of each class.
+    def log_probabilities(self, x: ArrayLike | Tensor) -> Array:
+        """Return the logarithm of the mean over the networks of each class's probability.
 
         Networks that diverged are left out.
 
@@ -282,8 +289,17 @@ class Fits(Sequence[Fit]):
             raise InputError(f"there is nothing to average: all {len(self)} networks diverged")
         if usable[0].loss == "squared":
             raise InputError("networks trained with the squared loss predict no probabilities")
-        total = sum(_probabilities(fit.model.infer(x).double()) for fit in usable)
-        return np.asarray(as_numpy(total)) / len(usable)
+        total = _log_probabilities(usable[0].model.infer(x))
+        for fit in usable[1:]:
+            total = torch.logaddexp(total, _log_probabilities(fit.model.infer(x)))
+        return np.asarray(as_numpy(total - log(len(usable))))
+
+    def probabilities(self, x: ArrayLike | Tensor) -> Array:
+        """Return the mean over the networks of the probability of each class.
+
+        Parameters and errors are those of `log_probabilities`.
+        """
+        return np.asarray(np.exp(self.log_probabilities(x)))
 
     def to_columns(self) -> dict[str, list[Any]]:
         """Return a table with a row a network, as lists by column; ``DataFrame`` takes it."""
@@ -308,10 +324,11 @@ class Fits(Sequence[Fit]):
         return "\n".join(map(str, self._fits))
 
 
-def _probabilities(scores: Tensor) -> Tensor:
+def _log_probabilities(scores: Tensor) -> Tensor:
+    scores = scores.double()
     if scores.ndim == 1:
-        return torch.sigmoid(torch.stack((-scores, scores), dim=1))
-    return torch.softmax(scores, dim=1)
+        return functional.logsigmoid(torch.stack((-scores, scores), dim=1))
+    return torch.log_softmax(scores, dim=1)
 
 
 def _at(losses: Array, place: int) -> float | None:
