@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 from torch import Tensor
 
@@ -51,7 +51,7 @@ class NetworkSpec:
         return f"hidden {self.size}, seed {self.seed}"
 
 
-def hidden_sizes(hidden: Hidden | Iterable[Hidden]) -> list[tuple[int, ...]]:
+def hidden_sizes(hidden: SupportsIndex | Iterable[Any]) -> list[tuple[int, ...]]:
     """Return what is given as `hidden` as tuples of layer sizes.
 
     A number is one layer; in a list each number, or tuple of numbers, is one network.
