@@ -22,6 +22,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/lab.py
 	$(BIN)/python benchmarks/gradcheck.py
 	$(BIN)/python benchmarks/tape.py
+	$(BIN)/python benchmarks/training.py
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python benchmarks/risk.py
 
