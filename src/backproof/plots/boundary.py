@@ -427,8 +427,8 @@ def _draw_band(ax: Axes, band: BoundaryBand, members: str) -> None:
         else:
             _draw(ax, line, color=style.PREDICTOR, linewidth=0.6, zorder=2)
     if band.region:
-        rings = [np.array(ring) for polygon in band.region for ring in polygon]
-        path = Path.make_compound_path(*(Path(ring, closed=True) for ring in rings))
+        rings = [Path(np.array(ring), closed=True) for ring in band.region]
+        path = Path.make_compound_path(*rings)
         low, high = (
             f"{100 * quantile:g}" for quantile in band.quantiles[:: len(band.quantiles) - 1]
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any, SupportsIndex
 
 import contourpy
@@ -162,6 +162,17 @@ class Grid:
         """Return the lines of level 0, with the points above it to their left."""
         found = contourpy.contour_generator(self.x, self.y, levels).lines(0.0)
         return [np.asarray(line) for line in found if len(line) > 1]
+
+    def areas(self, levels: Array) -> list[Array]:
+        """Return rings around the area above 0, counterclockwise, and of its holes, clockwise."""
+        found = contourpy.contour_generator(
+            self.x, self.y, levels, fill_type=contourpy.FillType.OuterOffset
+        ).filled(0.0, np.inf)
+        return [
+            points[start:end]
+            for points, offsets in zip(*found, strict=True)
+            for start, end in pairwise(offsets)
+        ]
 
     def at(self, field: Array, points: Array) -> Array:
         """Interpolate a field, shape (rows, columns, …), bilinearly at `points`, shape (n, 2)."""
