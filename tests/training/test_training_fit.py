@@ -1,5 +1,7 @@
 """Gradient descent: against a hand-derived one in NumPy; and what is done with bad input."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -378,3 +380,39 @@ def test_another_default_device_does_not_reach_a_fit() -> None:
     with torch.device("meta"):
         fit = training.fit(3, 0, x, t, steps=5)[0]
     assert np.isfinite(fit.losses).all()
+
+
+def _without(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
+    """Let a module believe that the optional packages are not installed."""
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+
+
+def test_without_numba_the_fused_engine_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from backproof.training.engines import fused
+
+    x, t = data(6)
+    _without(monkeypatch, fused)
+    assert fit(2, 0, x, t, steps=1).engine == "batched"
+    with pytest.raises(InputError, match=r"needs numba: pip install 'backproof\[fast\]'"):
+        fit(2, 0, x, t, steps=1, engine="fused")
+
+
+def test_without_distributed_a_cluster_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from backproof.training import cluster
+
+    _without(monkeypatch, cluster)
+    with pytest.raises(InputError, match=r"pip install 'backproof\[dask\]'"):
+        training.sweep(2, 0, *data(6), steps=1, dask="tcp://127.0.0.1:1")
+
+
+def test_importing_training_imports_neither_numba_nor_scikit_learn() -> None:
+    code = (
+        "import sys, backproof.training;"
+        "print([m for m in ('numba', 'sklearn', 'distributed') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -178,7 +178,7 @@ def boundaries(
         set_limits(ax, shown, (True, True))
         set_scale(ax, shown)
     style.label_outer(axes, len(sizes), "x₁", "x₂")
-    style.legend_below(figure, axes.flat, columns=min(2 * columns, 5))
+    style.legend_below(figure, axes.flat, columns={1: 2, 2: 3}.get(columns, 5))
     settle(figure)
     return figure
 
