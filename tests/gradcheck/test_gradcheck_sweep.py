@@ -1,5 +1,6 @@
 """The sweep: orders of functions whose derivatives are known, and what it reports."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -115,7 +116,7 @@ def test_the_difference_falls_as_the_third_derivative_says() -> None:
     found = sweep(lambda a: a.exp(), one, steps=_FIVE)
     for step, difference in zip(_FIVE[:3], found.curves[0].differences[:3], strict=True):
         # The next term is ε²/20 of it; rounding at 1e-3 is eps/ε over 5e-7: 1e-6.
-        assert difference == pytest.approx(np.e * step**2 / 6, rel=step**2 / 19 + 1e-5)
+        assert difference == pytest.approx(math.e * step**2 / 6, rel=step**2 / 19 + 1e-5)
 
 
 def test_steps_are_sorted() -> None:

@@ -259,3 +259,19 @@ def test_probabilities_are_those_of_independent_arithmetic(
     scores = np.stack([one.score(model.scaling(x)).detach().numpy() for one in model.fits])
     expected = (1 / (1 + np.exp(-scores))).mean(axis=0)
     np.testing.assert_allclose(model.probabilities(x)[:, 1], expected, rtol=1e-12)
+
+
+def test_a_column_of_equal_numbers_is_only_shifted() -> None:
+    x = np.full((57, 2), 0.1)  # their deviation is 1e-17, not 0: their mean is rounded
+    x[:, 0] = np.arange(57)
+    found = scaling(x, standardise=True)(np.array([[0.0, 0.1001]]))
+    assert found[0, 1] == pytest.approx(0.0001)
+
+
+def test_names_with_dollar_signs_are_drawn_as_they_are(tmp_path: Path) -> None:
+    data = datasets.named("moons")
+    names = ("a$_$b", "$\\foo$ <script>")
+    odd = Dataset(name="x", x=data.x, t=data.t, features=names, classes=data.classes)
+    run, model = train_on_table(QUICK, odd, "class")
+    write_run(run, model, tmp_path / "out")
+    assert "<script>" not in (tmp_path / "out" / "report.html").read_text()

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
+import torch
 from numpy.typing import NDArray
 
 from backproof._core.errors import InputError, OutputError
@@ -217,3 +219,33 @@ def test_specs_are_part_of_the_configuration(tmp_path: Path) -> None:
     fit(specs, None, x, t, steps=5, checkpoint=tmp_path)
     with pytest.raises(InputError, match="network 0 is"):
         fit(specs[::-1], None, x, t, steps=5, checkpoint=tmp_path)
+
+
+def test_another_function_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    x, t = data()
+    fit(2, 0, x, t, steps=5, activation=lambda a: torch.tanh(a), checkpoint=tmp_path)
+    with pytest.raises(InputError, match="network 0 is"):
+        fit(2, 0, x, t, steps=5, activation=lambda a: torch.relu(a), checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rows", np.array([0, 10**9])),
+        ("rows", np.array([1, 0])),
+        ("step", np.array([10**6])),
+        ("status", np.array([0, 77], np.int8)),
+        ("weights.0", np.zeros((2, 1, 1))),
+        ("losses", np.zeros(3)),
+    ],
+)
+def test_arrays_that_cannot_be_of_the_run_are_refused(
+    tmp_path: Path, name: str, value: NDArray[np.generic]
+) -> None:
+    x, t = data()
+    fit(2, [0, 1], x, t, steps=5, checkpoint=tmp_path, engine="fused")
+    path = tmp_path / "block-0.safetensors"
+    arrays = safetensors.numpy.load(path.read_bytes())
+    path.write_bytes(safetensors.numpy.save({**arrays, name: value}))
+    with pytest.raises(InputError, match="no whole checkpoint"):
+        fit(2, [0, 1], x, t, steps=5, checkpoint=tmp_path, engine="fused")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backproof import datasets, training
 from backproof._core.errors import InputError
-from backproof.training import FFModel, Fit, Fits, Network, fit
+from backproof.training import FFModel, Fit, Fits, Network, NetworkSpec, fit
 
 Array = NDArray[np.float64]
 
@@ -416,3 +416,73 @@ def test_importing_training_imports_neither_numba_nor_scikit_learn() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        [[1.0, 2.0], [3.0]],
+        [["a", "b"], ["c", "d"]],
+        np.array([[1 + 1j, 2], [3, 4]]),
+        torch.tensor([[1 + 1j, 2], [3, 4]]),
+        {"a": 1},
+    ],
+    ids=["ragged", "text", "complex", "complex tensor", "mapping"],
+)
+def test_what_is_no_array_of_real_numbers_is_refused(x: Any) -> None:
+    with pytest.raises(InputError, match=r"expected (an array of|real) numbers"):
+        fit(2, 0, x, [1, -1])
+
+
+@pytest.mark.parametrize("dtype", [">f8", "O", "g", "f2", "i4"])
+def test_numbers_of_any_dtype_are_points(dtype: str) -> None:
+    x, t = data(6)
+    x = np.round(4 * x)  # whole numbers, which every dtype holds
+    expected = fit(2, 0, x, t, steps=3)[0].losses
+    assert np.array_equal(fit(2, 0, x.astype(dtype), t, steps=3)[0].losses, expected)
+
+
+def test_targets_in_a_list_are_not_rounded() -> None:
+    x, t = data(6)
+    values = (t + 0.123456789).tolist()
+    first = fit(2, 0, x, values, steps=2, loss="squared")[0].losses
+    second = fit(2, 0, x, np.array(values), steps=2, loss="squared")[0].losses
+    assert np.array_equal(first, second)
+
+
+def test_unsigned_labels_do_not_wrap_around() -> None:
+    x, _ = data(4)
+    with pytest.raises(InputError, match="labels must be -1 or"):
+        fit(2, 0, x, np.array([1, 255, 1, 255], np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"validation": (np.ones((2, 2)),)}, "validation must be a share"),
+        ({"device": None}, "device None cannot be used"),
+        ({"device": "meta"}, "cannot be used"),
+    ],
+)
+def test_other_arguments_that_cannot_be_used_are_refused(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        fit(2, 0, *data(6), **arguments)
+
+
+def test_specs_take_no_other_activation() -> None:
+    spec = NetworkSpec(hidden=(2,), seed=0)
+    with pytest.raises(InputError, match="have their activation"):
+        fit([spec], None, *data(6), activation="relu")
+
+
+def test_minibatches_of_a_set_each_are_those_of_the_set_alone() -> None:
+    sets = [data(30, seed=s) for s in (1, 2, 3)]
+    x, t = np.stack([s[0] for s in sets]), np.stack([s[1] for s in sets])
+    for engine in ("autograd", "batched"):
+        together = fit(4, [5, 6, 7], x, t, steps=20, batch_size=8, engine=engine)
+        for member, one in enumerate(together):
+            alone = fit(4, 5 + member, x[member], t[member], steps=20, batch_size=8, engine=engine)
+            # Sums in another order in a batch of another size: roundings over twenty steps.
+            np.testing.assert_allclose(one.losses, alone[0].losses, rtol=1e-12)

@@ -1,11 +1,13 @@
 """One thread, and then as many as before."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 import torch
 
 from backproof.training import single_threaded
+from backproof.training.settings import usual_threads
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +50,32 @@ def test_it_decorates_a_function() -> None:
 
     assert threads() == 1
     assert torch.get_num_threads() == 3
+
+
+def test_overlapping_fits_leave_the_number_of_threads_alone() -> None:
+    """Also for threads that start while another is single-threaded."""
+    first_inside, second_done = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def first() -> None:
+        with single_threaded():
+            first_inside.set()
+            second_done.wait(10)
+
+    def second() -> None:
+        first_inside.wait(10)
+        with single_threaded():
+            seen.append(usual_threads())
+        second_done.set()
+
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    late: list[int] = []
+    other = threading.Thread(target=lambda: late.append(torch.get_num_threads()))
+    other.start()
+    other.join(20)
+    assert seen == [3]
+    assert late == [3]

@@ -8,9 +8,9 @@ import contextlib
 import ctypes
 import errno
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,20 +33,16 @@ def write_bytes(path: Path, data: bytes) -> None:
     OutputError
         If the file cannot be written.
     """
-    temporary = None
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with temporary.open("xb") as file:
             file.write(data)
-        _apply_umask(temporary, 0o666)
         temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
-        if temporary is not None:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
@@ -64,10 +60,10 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     missing = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        new = _beside(path)
+        new.mkdir()
         try:
             yield new
-            _apply_umask(new, 0o777)
             _put_in_place(new, path)
         finally:
             # After an exchange the old folder stands here; after a failure, the unfinished one.
@@ -90,7 +86,9 @@ def check_writable(path: Path) -> None:
     """
     try:
         above = next(parent for parent in path.absolute().parents if parent.exists())
-        Path(tempfile.mkdtemp(dir=above, prefix=f".{path.name}.")).rmdir()
+        probe = _beside(above / path.name)
+        probe.mkdir()
+        probe.rmdir()
     except OSError as error:
         raise _cannot_write(path, error) from error
 
@@ -129,11 +127,10 @@ def _exchange(first: Path, second: Path) -> bool:
     raise OSError(code, os.strerror(code), str(second))
 
 
-def _apply_umask(path: Path, mode: int) -> None:
-    # tempfile makes things private; what the user keeps should have the usual permissions.
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(mode & ~umask)
+def _beside(path: Path) -> Path:
+    # Not by tempfile, whose files are private: the umask, which gives what the user keeps its usual
+    # permissions, cannot be read without changing it for all threads.
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:

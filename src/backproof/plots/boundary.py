@@ -185,7 +185,7 @@ def boundaries(
 
 def _draw_size(ax: Axes, fits: Fits, window: Window) -> None:
     diverged = len(fits.diverged)
-    kept = [fit for fit in fits if fit.status != "diverged"]
+    kept = fits.usable
     if len(kept) == 1:
         draw_line(ax, trace(score_of(kept[0]), window=window), "one network")
     elif kept:

@@ -79,7 +79,7 @@ def train_on_table(
         constant=tuple(np.array(data.features)[constant].tolist()),
         engine=fits.engine,
         sizes=_size_rows(config, fits, scale(parts.test_x), parts.test_t),
-        losses=tuple(_loss_row(fits.of_size(size)) for size in _trained_sizes(fits)),
+        losses=tuple(_loss_row(fits.usable.of_size(size)) for size in fits.usable.sizes),
         plane=plane_picture(parts, scale, fits, data.bayes_score),
         majority=_majority(config, parts),
         together=_together(config, model, parts.test_x, numbers),
@@ -125,7 +125,7 @@ def _size_rows(
     rows = []
     for size in fits.error_quantiles(x, t, _QUANTILES):
         networks = fits.of_size(size.hidden)
-        usable = [one for one in networks if one.status != "diverged"]
+        usable = networks.usable
         wrong = [one.classify(x).numpy() != t for one in usable]
         rows.append(
             SizeRow(
@@ -140,15 +140,9 @@ def _size_rows(
     return tuple(rows)
 
 
-def _trained_sizes(fits: Fits) -> list[tuple[int, ...]]:
-    return [
-        size for size in fits.sizes if len(fits.of_size(size).diverged) < len(fits.of_size(size))
-    ]
-
-
 def _loss_row(fits: Fits) -> LossRow:
     # Networks that stopped early have fewer losses; the band goes as far as all of them do.
-    curves = [one.losses for one in fits if one.status != "diverged"]
+    curves = [one.losses for one in fits]
     common = min(map(len, curves))
     lower, median, upper = np.quantile(
         np.stack([curve[:common] for curve in curves]), (0.1, 0.5, 0.9), axis=0
@@ -170,7 +164,7 @@ def _majority(config: TableConfig, parts: Split) -> Interval:
 def _together(
     config: TableConfig, model: TrainedModel, x: NDArray[np.float64], numbers: NDArray[np.int64]
 ) -> Interval | None:
-    if len(model.fits.diverged) == len(model.fits):
+    if not model.fits.usable:
         return None
     errors = int((model.probabilities(x).argmax(axis=1) != numbers).sum())
     return interval(errors, len(numbers), config.confidence)

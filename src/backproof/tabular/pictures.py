@@ -28,7 +28,9 @@ def _boundary(run: TableRun, plane: PlanePicture, one: SizeBand) -> plots.Figure
         bayes=plane.bayes,
         title=f"H = {format_size(one.hidden)}, {counted(one.band.members, 'network')}",
     )
-    figure.axes[0].set(xlabel=run.features[0], ylabel=run.features[1])
+    (axes,) = figure.axes
+    axes.set_xlabel(run.features[0], parse_math=False)
+    axes.set_ylabel(run.features[1], parse_math=False)
     return figure
 
 

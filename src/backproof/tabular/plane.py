@@ -31,7 +31,7 @@ def plane_picture(
     bayes
         The Bayes-optimal score of points in the plane, where it is known.
     """
-    usable = [fit for fit in fits if fit.status != "diverged"]
+    usable = fits.usable
     if parts.train_x.shape[1] != 2 or fits[0].loss != "logistic" or not usable:
         return None
     x = parts.train_x
@@ -49,11 +49,9 @@ def plane_picture(
         bands=tuple(
             SizeBand(
                 hidden=size,
-                band=boundary_band(
-                    [score(fit) for fit in usable if fit.spec.hidden == size], window=window
-                ),
+                band=boundary_band([score(fit) for fit in usable.of_size(size)], window=window),
             )
-            for size in dict.fromkeys(fit.spec.hidden for fit in usable)
+            for size in usable.sizes
         ),
         bayes=None if bayes is None else boundary(bayes, window=window),
     )

@@ -93,5 +93,5 @@ def scaling(x: Array, *, standardise: bool) -> Scaling:
     """
     if not standardise:
         return Scaling(np.zeros(x.shape[1]), np.ones(x.shape[1]))
-    deviation = x.std(axis=0)
-    return Scaling(x.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
+    changes = np.ptp(x, axis=0) > 0  # the deviation of equal numbers may be their rounding
+    return Scaling(x.mean(axis=0), np.where(changes, x.std(axis=0), 1.0))

@@ -105,6 +105,9 @@ def load_model(folder: Path) -> TrainedModel:
         )
     fits = load_fits(folder / WEIGHTS_FILE)
     sizes = {(fit.inputs, max(fit.outputs, 2)) for fit in fits}
+    widths = {len(card.features), len(card.mean), len(card.scale)}
+    if len(widths) > 1 or min(card.scale, default=0.0) <= 0:
+        raise InputError(f"{path}: features, mean and scale do not belong together")
     if sizes != {(len(card.features), len(card.classes))}:
         raise InputError(f"{folder}: {MODEL_FILE} and {WEIGHTS_FILE} do not belong together")
     return TrainedModel(card, fits)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from backproof._core.errors import InputError
@@ -13,12 +13,37 @@ from backproof._core.errors import InputError
 def as_tensor(
     value: ArrayLike | Tensor, dtype: torch.dtype | None = None, device: torch.device | None = None
 ) -> Tensor:
-    """Return `value` as a tensor; NumPy arrays of any layout, also read-only ones."""
-    if isinstance(value, np.ndarray) and (
-        not value.flags.writeable or min(value.strides, default=0) < 0
-    ):
-        value = value.copy()
-    return torch.as_tensor(value, dtype=dtype, device=device)
+    """Return `value` as a tensor; anything that NumPy takes for an array of real numbers.
+
+    Raises
+    ------
+    InputError
+        If it is no array of real numbers.
+    """
+    if not isinstance(value, Tensor):
+        value = torch.from_numpy(_real_array(value))
+    elif value.is_complex():
+        raise InputError(f"expected real numbers, got a tensor of {value.dtype}")
+    return value.to(dtype=dtype or value.dtype, device=device)
+
+
+def _real_array(value: ArrayLike) -> NDArray[Any]:
+    """Return an array that PyTorch takes: of real numbers, in native order, writeable."""
+    try:
+        array = np.asarray(value)
+        if array.dtype == object:
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"expected an array of numbers, got a {type(value).__name__}: {error}"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"expected real numbers, got an array of {array.dtype}")
+    if array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    usable = array.flags.writeable and min(array.strides, default=0) >= 0
+    native = array.dtype.newbyteorder("=")
+    return array.astype(native, copy=not usable)
 
 
 def as_numpy(value: Any) -> Any:

@@ -17,6 +17,9 @@ from backproof.training.problem import Problem, Settings
 from backproof.training.spec import ActivationLike, NetworkSpec
 from backproof.training.state import State
 
+# Numbers in the points of a block, where each network has its own: 32 MiB of float64.
+_MOST_OWN_VALUES = 1 << 22
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -40,9 +43,13 @@ class Run:
             groups.setdefault((spec.hidden, spec.activation), []).append(number)
         points = min(self.settings.batch_size or self.data.count, self.data.count)
         most = activations_at_once(self.engine, self.settings)
+        most_with_own_points = len(self.specs)
+        if self.data.held_out is not None or len(self.data.t) > 1:
+            values = self.data.count * (self.data.inputs + 1)
+            most_with_own_points = _MOST_OWN_VALUES // values
         blocks: list[tuple[int, ...]] = []
         for (hidden, _), members in groups.items():
-            size = max(1, most // (max(hidden) * points))
+            size = max(1, min(most // (max(hidden) * points), most_with_own_points))
             starts = range(0, len(members), size)
             blocks.extend(tuple(members[start : start + size]) for start in starts)
         return blocks

@@ -1,20 +1,22 @@
 """Checkpoints: the states of blocks in a folder, from which a run goes on bit by bit.
 
 ``training.json`` says which run it is; ``block-N.safetensors`` is the state of the block whose
-first network is number N. Both are plain data that cannot execute anything. Each file appears
-whole or not at all.
+first network is number N. Both are plain data that cannot execute anything. A process that is
+killed leaves each file whole, the old one or the new one.
 """
 
 import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import safetensors.numpy
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from backproof import __version__
@@ -22,12 +24,17 @@ from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_bytes, write_text
 from backproof._core.results import Result
 from backproof.training.blocks import Run
-from backproof.training.state import State
+from backproof.training.spec import ActivationLike
+from backproof.training.state import STATUSES, State
 
 RUN_FILE = "training.json"
 _FORMAT = 1
 _SECONDS_BETWEEN_SAVES = 2.0
 _MOST_OF_THE_TIME = 0.05  # share of it that may go into saving
+# Arrays with a row for each network that still goes on.
+_OF_ROWS = ("rows", "weights", "slots", "best")
+
+Arrays = dict[str, NDArray[np.generic]]
 
 
 class Store(Protocol):
@@ -61,6 +68,8 @@ class Configuration(Result):
     """Backproof's version."""
     torch: str
     """PyTorch's version."""
+    numba: str | None
+    """Numba's version, where the engine is the fused one."""
     networks: tuple[str, ...]
     """The networks."""
     data: str
@@ -77,8 +86,9 @@ def configuration(run: Run) -> Configuration:
         format=_FORMAT,
         backproof=__version__,
         torch=str(torch.__version__),
+        numba=metadata.version("numba") if run.engine == "fused" else None,
         networks=tuple(
-            f"{spec}, {spec.activation_name}, training set {number}"
+            f"{spec}, {_activation(spec.activation)}, training set {number}"
             for spec, number in zip(run.specs, run.sets, strict=True)
         ),
         data=_digest(run),
@@ -126,6 +136,7 @@ class Checkpoint:
             return None
         try:
             arrays = safetensors.numpy.load(path.read_bytes())
+            _check_arrays(arrays, run.problem(block).start().arrays(), run.settings.steps)
             state = State.from_arrays(arrays, torch.device(run.settings.device))
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise InputError(
@@ -147,6 +158,34 @@ class Checkpoint:
 
     def _path(self, block: Sequence[int]) -> Path:
         return self._folder / f"block-{block[0]}.safetensors"
+
+
+def _activation(activation: ActivationLike) -> str:
+    """Return the name of an activation; of a function what it computes, not what it is called."""
+    if isinstance(activation, str):
+        return activation
+    with torch.no_grad():
+        values = activation(torch.linspace(-4, 4, 257, dtype=torch.float64))
+    return f"function {hashlib.sha256(values.numpy().tobytes()).hexdigest()[:16]}"
+
+
+def _check_arrays(found: Arrays, start: Arrays, steps: int) -> None:
+    """Raise `ValueError` unless arrays may be a state of the block that began with `start`."""
+    if found.keys() != start.keys():
+        raise ValueError("it has other arrays than a block of this run")
+    rows, members = found["rows"].astype(np.int64), len(start["rows"])
+    if not 0 <= int(found["step"][0]) <= steps:
+        raise ValueError("its step is out of range")
+    if rows.ndim != 1 or (np.diff(rows) <= 0).any() or ((rows < 0) | (rows >= members)).any():
+        raise ValueError("its rows are out of range")
+    for name, array in found.items():
+        expected = start[name].shape
+        if name.startswith(_OF_ROWS):
+            expected = (len(rows), *expected[1:])
+        if array.shape != expected or array.dtype != start[name].dtype:
+            raise ValueError(f"its array {name} has another shape or dtype")
+    if not np.isin(found["status"], range(len(STATUSES))).all():
+        raise ValueError("its statuses are out of range")
 
 
 def _digest(run: Run) -> str:
@@ -173,6 +212,7 @@ def _compare(folder: Path, there: Configuration, here: Configuration) -> None:
             ("format", there.format, here.format),
             ("backproof", there.backproof, here.backproof),
             ("torch", there.torch, here.torch),
+            ("numba", there.numba, here.numba),
             *(
                 (name, there.settings.get(name), here.settings.get(name))
                 for name in {**there.settings, **here.settings}

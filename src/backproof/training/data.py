@@ -38,16 +38,16 @@ class Points:
 
     def of(self, rows: Sequence[int]) -> "Points":
         """Return the points of some of the networks."""
-        if len(self.t) == 1:
+        if len(self.t) in (1, len(rows)):
             return self
         return Points(self.x[list(rows)], self.t[list(rows)])
 
-    def batch(self, chosen: Tensor) -> "Points":
-        """Return of each network the points of these indices, shape (b, m)."""
-        x = self.x.expand(len(chosen), -1, -1)
-        index = chosen[:, None].expand(-1, x.shape[1], -1)
-        t = self.t.expand(len(chosen), -1)
-        return Points(x.gather(2, index), t.gather(1, chosen))
+    def batch(self, rows: Sequence[int], chosen: Tensor) -> "Points":
+        """Return of some of the networks the points of the indices `chosen`, shape (b, m)."""
+        own = torch.zeros_like(chosen[:, :1])
+        if len(self.t) > 1:
+            own = torch.as_tensor(rows, device=chosen.device)[:, None]
+        return Points(self.x[own, :, chosen].transpose(1, 2).contiguous(), self.t[own, chosen])
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,10 @@ def training_data(
 def _with_validation(
     data: TrainingData, validation: Validation, dtype: torch.dtype
 ) -> TrainingData:
+    if isinstance(validation, tuple) and len(validation) != 2:
+        raise InputError(
+            f"validation must be a share of the points, or (x, t), got {len(validation)} entries"
+        )
     if not isinstance(validation, tuple):
         share = open_unit("validation", validation)
         masks = [_held_out(t, share, data.loss, 0) for t in data.t]

@@ -15,7 +15,7 @@ from backproof._core.checks import one_of, open_unit, whole_number
 from backproof._core.errors import InputError
 from backproof.training.arrays import as_numpy
 from backproof.training.fit import DTYPES, fit
-from backproof.training.fits import Fit, Fits
+from backproof.training.fits import Fits
 from backproof.training.optimizers import Optimizer
 from backproof.training.spec import ActivationLike, Hidden
 
@@ -170,7 +170,7 @@ class FFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _warn_of_diverged(fits)
         self.classes_ = classes
         self.fits_ = fits
-        self.loss_curve_ = _mean_losses(_usable(fits))
+        self.loss_curve_ = _mean_losses(fits.usable)
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:
@@ -277,10 +277,6 @@ class FFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.fits_.log_probabilities(points)
 
 
-def _usable(fits: Fits) -> list[Fit]:
-    return [one for one in fits if one.status != "diverged"]
-
-
 def _warn_of_diverged(fits: Fits) -> None:
     """Warn of networks that diverged; raise `InputError` where no other is left."""
     diverged = fits.diverged
@@ -295,7 +291,7 @@ def _warn_of_diverged(fits: Fits) -> None:
         )
 
 
-def _mean_losses(members: list[Fit]) -> Array:
+def _mean_losses(members: Fits) -> Array:
     """Return the mean loss at each step, over the members that were still learning."""
     losses = np.full((len(members), max(len(one.losses) for one in members)), np.nan)
     for row, one in zip(losses, members, strict=True):

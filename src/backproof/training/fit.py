@@ -172,7 +172,7 @@ def prepared(
     one_of("dtype", dtype, DTYPES)
     activation_function(activation)
     if patience is not None:
-        whole_number("patience", patience, at_least=1)
+        patience = whole_number("patience", patience, at_least=1)
         if validation is None:
             raise InputError("patience needs validation: the share to hold out, or points")
     settings = Settings(
@@ -213,12 +213,22 @@ def collected(run: Run, blocks: Sequence[Sequence[int]], states: Sequence[State]
                 spec=run.specs[number],
                 status=STATUSES[state.status[row]],
                 steps=int(state.steps[row]),
-                losses=losses[: _length(losses)],
-                validation_losses=validation[: _length(validation)],
+                # Copies: a view would keep the whole block, also in a pickle.
+                losses=losses[: _length(losses)].copy(),
+                validation_losses=validation[: _length(validation)].copy(),
+                validation_loss=_validation_loss(validation, run.settings.patience),
                 loss=run.settings.loss,
-                layers=tuple(layer[row] for layer in final),
+                layers=tuple(layer[row].clone() for layer in final),
             )
     return Fits([fits[number] for number in range(len(fits))], engine=run.engine)
+
+
+def _validation_loss(values: NDArray[np.float64], patience: int | None) -> float | None:
+    """Return the validation loss of the weights that are kept: with patience, the least."""
+    known = values[: _length(values)]
+    if not len(known):
+        return None
+    return float(known[-1] if patience is None else np.nanmin(known))
 
 
 def _length(values: NDArray[np.float64]) -> int:
@@ -237,6 +247,8 @@ def _networks(
     if entries and all(isinstance(entry, NetworkSpec) for entry in entries):
         if seeds is not None:
             raise InputError("networks given as specs have their seeds; leave out seeds")
+        if activation != "tanh":
+            raise InputError("networks given as specs have their activation; leave it out here")
         specs = tuple(entry for entry in entries if isinstance(entry, NetworkSpec))
         for spec in specs:
             activation_function(spec.activation)
@@ -262,8 +274,9 @@ def _seeds(seeds: SupportsIndex | Iterable[SupportsIndex]) -> list[int]:
 
 def _usable_device(device: str) -> str:
     try:
-        torch.empty(0, device=device).cpu()
+        found = torch.device(device)
+        torch.empty(0, device=found).cpu()
     except (RuntimeError, AssertionError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"device {device!r} cannot be used: {reason}") from None
-    return str(torch.device(device))
+    return "cpu" if found.type == "cpu" else str(found)

@@ -17,9 +17,11 @@ from backproof._core.checks import rates
 from backproof._core.errors import InputError
 from backproof._core.numbers import counted
 from backproof._core.results import Result
-from backproof.training.arrays import as_numpy
+from backproof.training.arrays import as_numpy, as_tensor
+from backproof.training.losses import LOSSES
 from backproof.training.model import FFModel
 from backproof.training.network import Network
+from backproof.training.settings import recording_on_cpu
 from backproof.training.spec import Hidden, NetworkSpec, hidden_sizes
 from backproof.training.state import Status
 
@@ -44,6 +46,9 @@ class Fit:
     and of all points after the last step."""
     validation_losses: Array
     """Mean validation loss before the first epoch and after each; empty without validation."""
+    validation_loss: float | None
+    """That of the weights that are kept, or where the steps end amid an epoch, of those at its
+    beginning; ``None`` without validation."""
     loss: str
     """Name of the loss."""
     layers: tuple[Tensor, ...]
@@ -67,21 +72,25 @@ class Fit:
     @cached_property
     def model(self) -> FFModel | Network:
         """The network: an `FFModel` where it is of that kind, else a `Network`."""
-        if self._is_lab_model:
-            model: FFModel | Network = FFModel(self.spec.hidden[0], dtype=self.layers[0].dtype)
-        else:
-            model = Network(
-                self.inputs,
-                self.spec.hidden,
-                self.outputs,
-                activation=self.spec.activation,
-                dtype=self.layers[0].dtype,
-            )
-        parameters = self.parameters
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(parameters[name])
+        with recording_on_cpu():  # what is kept must not depend on where it was asked for first
+            model = self._untrained()
+            parameters = self.parameters
+            with torch.no_grad():
+                for name, parameter in model.named_parameters():
+                    parameter.copy_(parameters[name])
         return model
+
+    def _untrained(self) -> FFModel | Network:
+        dtype = self.layers[0].dtype
+        if self._is_lab_model:
+            return FFModel(self.spec.hidden[0], dtype=dtype)
+        return Network(
+            self.inputs,
+            self.spec.hidden,
+            self.outputs,
+            activation=self.spec.activation,
+            dtype=dtype,
+        )
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -160,7 +169,13 @@ class SizeErrors(Result):
 
 
 class Fits(Sequence[Fit]):
-    """Trained networks, in the order of sizes, then seeds."""
+    """Trained networks, in the order of sizes, then seeds.
+
+    Attributes
+    ----------
+    engine : str
+        Name of the engine that trained them.
+    """
 
     def __init__(self, fits: Sequence[Fit], *, engine: str = "") -> None:
         self._fits = tuple(fits)
@@ -191,6 +206,11 @@ class Fits(Sequence[Fit]):
         """The fits that diverged."""
         return self._some([fit for fit in self._fits if fit.status == "diverged"])
 
+    @property
+    def usable(self) -> "Fits":
+        """The fits that did not diverge."""
+        return self._some([fit for fit in self._fits if fit.status != "diverged"])
+
     def of_size(self, hidden: Hidden) -> "Fits":
         """Return the fits with one hidden layer of `hidden` units, or with layers of these."""
         (wanted,) = hidden_sizes([hidden])
@@ -204,7 +224,7 @@ class Fits(Sequence[Fit]):
         InputError
             If all fits diverged.
         """
-        usable = [fit for fit in self._fits if fit.status != "diverged"]
+        usable = self.usable
         if not usable:
             raise InputError(f"no fit is the best: all {len(self)} diverged")
         return min(usable, key=_achieved)
@@ -219,6 +239,8 @@ class Fits(Sequence[Fit]):
         """
         classes = np.asarray(as_numpy(t))
         counts = []
+        for loss in {fit.loss for fit in self._fits}:
+            LOSSES[loss].targets(as_tensor(classes), torch.float64)  # 0 and 1 are not -1 and +1
         for fit in self._fits:
             found = as_numpy(fit.classify(x))
             if found.shape != classes.shape:
@@ -284,7 +306,7 @@ class Fits(Sequence[Fit]):
         InputError
             If all networks diverged, or they predict numbers.
         """
-        usable = [fit for fit in self._fits if fit.status != "diverged"]
+        usable = self.usable
         if not usable:
             raise InputError(f"there is nothing to average: all {len(self)} networks diverged")
         if usable[0].loss == "squared":
@@ -311,10 +333,7 @@ class Fits(Sequence[Fit]):
             "steps": [fit.steps for fit in self._fits],
             "initial_loss": [_at(fit.losses, 0) for fit in self._fits],
             "final_loss": [_at(fit.losses, -1) for fit in self._fits],
-            "validation_loss": [
-                float(np.nanmin(fit.validation_losses)) if len(fit.validation_losses) else None
-                for fit in self._fits
-            ],
+            "validation_loss": [fit.validation_loss for fit in self._fits],
         }
 
     def _some(self, fits: Sequence[Fit]) -> "Fits":
@@ -336,4 +355,4 @@ def _at(losses: Array, place: int) -> float | None:
 
 
 def _achieved(fit: Fit) -> float:
-    return float(np.nanmin(fit.validation_losses) if len(fit.validation_losses) else fit.losses[-1])
+    return float(fit.losses[-1]) if fit.validation_loss is None else fit.validation_loss

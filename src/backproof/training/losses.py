@@ -208,7 +208,8 @@ LOSSES: dict[str, Loss] = {
 
 def check_labels(t: Tensor) -> None:
     """Raise `InputError` unless all labels are -1 or +1."""
-    if not bool(((t == 1) | (t == -1)).all()):
+    values = t.to(torch.float64)  # in an unsigned dtype -1 would be its largest number
+    if not bool(((values == 1) | (values == -1)).all()):
         raise InputError(
             f"labels must be -1 or +1, got {_some(t)}: map two other labels with "
             "numpy.where(labels == the_positive_one, 1, -1)"

@@ -10,7 +10,7 @@ import torch
 from backproof._core.progress import Progress
 from backproof.training.blocks import Run, train_block
 from backproof.training.checkpoint import Store
-from backproof.training.settings import single_threaded
+from backproof.training.settings import single_threaded, usual_threads
 from backproof.training.state import State
 
 _SECONDS_BETWEEN_REPORTS = 0.1
@@ -98,7 +98,7 @@ def _watch(futures: Sequence[Future[State]], counter: _Counter, progress: Progre
 def _pool(device: str) -> Iterator[ThreadPoolExecutor]:
     """Give each block one thread: the bits then do not depend on how many there are."""
     on_cpu = torch.device(device).type == "cpu"
-    workers = torch.get_num_threads() if on_cpu else 1
+    workers = usual_threads() if on_cpu else 1
     with (
         single_threaded(),
         # PyTorch's number of threads is a setting of each thread.

@@ -1,9 +1,21 @@
 """What PyTorch is set to around a computation: threads, recording, device."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import torch
+
+_lock = threading.Lock()
+_single: dict[int, int] = {}
+"""Of the threads of the process that are inside `single_threaded`, how deep each is."""
+_outside = 1
+
+
+def usual_threads() -> int:
+    """Return how many threads an operation may use where no `single_threaded` holds."""
+    with _lock:
+        return _outside if _single else torch.get_num_threads()
 
 
 @contextlib.contextmanager
@@ -12,12 +24,24 @@ def single_threaded() -> Iterator[None]:
 
     Also for forwards well under a millisecond, in which a second thread costs more than it brings.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    global _outside
+    here = threading.get_ident()
+    with _lock:
+        # PyTorch gives the number to threads that start later too: one that starts while another
+        # is in here would otherwise take 1 for what was set outside.
+        if not _single:
+            _outside = torch.get_num_threads()
+        before = 1 if here in _single else _outside
+        _single[here] = _single.get(here, 0) + 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        with _lock:
+            _single[here] -= 1
+            if not _single[here]:
+                del _single[here]
+            torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -58,12 +58,12 @@ class Stepper:
 
     def _points(self, state: State) -> Points:
         """Return the points of the next step."""
-        points = self._problem.points.of(state.rows.tolist())
+        points, rows = self._problem.points, state.rows.tolist()
         if self._batches.full:
-            return points
+            return points.of(rows)
         members = [self._problem.specs[row].seed for row in state.rows]
         chosen = torch.as_tensor(self._batches.indices(state.step, members))
-        return points.batch(chosen.to(points.t.device))
+        return points.batch(rows, chosen.to(points.t.device))
 
     def _record(self, state: State, losses: Tensor) -> NDArray[np.bool_]:
         values = losses.cpu().numpy()

@@ -68,7 +68,7 @@ def sweep(
     hidden, seeds, x, t
         See `fit`.
     n_jobs
-        Number of processes on this machine, as in joblib; -1: one for each core. Not used with
+        Number of processes on this machine, at least 1; -1: one for each core. Not used with
         `dask`.
     dask
         Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers do the tasks. They
@@ -136,7 +136,7 @@ def _train_all(
     """Have every block trained; do again what was lost with a worker."""
     done: dict[int, Arrays] = {}
     total = len(run.specs) * run.settings.steps
-    losses = 0
+    lost_in_a_row = 0
     while len(done) < len(blocks):
         left = [number for number in range(len(blocks)) if number not in done]
         left.sort(key=lambda number: -run.work(blocks[number]))
@@ -147,11 +147,11 @@ def _train_all(
                 finished = sum(len(blocks[one]) for one in done)
                 progress("training", finished * run.settings.steps, total)
         except TerminatedWorkerError as error:
-            losses = losses + 1 if len(done) == before else 0
-            if losses == _MOST_LOSSES:
+            lost_in_a_row = lost_in_a_row + 1 if len(done) == before else 0
+            if lost_in_a_row == _MOST_LOSSES:
                 raise WorkerError(
-                    f"worker processes ended {losses} times with no network done in between, as "
-                    "where memory runs out: try fewer of them, or smaller networks"
+                    f"worker processes ended {lost_in_a_row} times with no network done in "
+                    "between, as where memory runs out: try fewer of them, or smaller networks"
                 ) from error
     return done
 

@@ -51,7 +51,7 @@ def chosen_engine(
     """
     one_of("engine", name, ("auto", *ENGINES))
     validated = data.held_out is not None or data.validation is not None
-    custom = next((spec for spec in specs if spec.activation not in ACTIVATIONS), None)
+    custom = next((spec for spec in specs if not isinstance(spec.activation, str)), None)
     reason = fused.obstacle(specs, settings, validated=validated)
     if name == "auto":
         if custom is not None:

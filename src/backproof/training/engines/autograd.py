@@ -32,7 +32,7 @@ class AutogradGradients:
         for row in range(len(weights[0])):
             layers = [layer[row].detach().requires_grad_() for layer in weights]
             loss = self._mean_loss(layers, points, row)
-            gradients.append(torch.autograd.grad(loss, layers))
+            gradients.append(torch.autograd.grad(loss, layers, materialize_grads=True))
             losses.append(loss.detach())
         return torch.stack(losses), [torch.stack(layers) for layers in zip(*gradients, strict=True)]
 
