@@ -512,10 +512,10 @@ def test_networks_of_mixed_shapes_are_trained_as_each_alone(engine: str) -> None
         for seed, (sizes, name) in enumerate(zip(hidden, activations, strict=True))
     ]
     x, t = training_set("logistic", 30, sets=4)
-    fits = fit(specs, x=x, t=t, steps=20, engine=engine)
+    fits = fit(specs, None, x, t, steps=20, engine=engine)
     assert [one.spec for one in fits] == specs
     for row, (one, spec) in enumerate(zip(fits, specs, strict=True)):
-        alone = fit([spec], x=x[row], t=t[row], steps=20, engine="autograd")[0]
+        alone = fit([spec], None, x[row], t[row], steps=20, engine="autograd")[0]
         np.testing.assert_allclose(one.losses, alone.losses, rtol=1e-12)
 
 
@@ -625,7 +625,7 @@ def test_networks_as_specs_bring_their_seeds() -> None:
     with pytest.raises(InputError, match="networks given as specs have their seeds; leave out"):
         fit([NetworkSpec(hidden=(2,), seed=0)], 0, x, t)
     with pytest.raises(InputError, match="seeds must be given"):
-        fit([2], x=x, t=t)
+        fit([2], None, x, t)
 
 
 def test_sizes_may_come_from_a_generator() -> None:

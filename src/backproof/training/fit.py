@@ -36,9 +36,9 @@ common type for numbers and tuples in one list, so what it holds is checked at r
 
 def fit(
     hidden: Networks,
-    seeds: SupportsIndex | Iterable[SupportsIndex] | None = None,
-    x: ArrayLike | Tensor = (),
-    t: ArrayLike | Tensor = (),
+    seeds: SupportsIndex | Iterable[SupportsIndex] | None,
+    x: ArrayLike | Tensor,
+    t: ArrayLike | Tensor,
     *,
     steps: int = 1000,
     learning_rate: float = 0.1,
@@ -63,8 +63,8 @@ def fit(
         Hidden sizes, each at least 1; a tuple of sizes in a list is a network with several hidden
         layers. Or `NetworkSpec`\ s, which say their seeds themselves.
     seeds
-        Seeds of the initial weights, see `Network`; the member (H, seed) of the lab's problem
-        starts as ``FFModel(H, seed=seed)``.
+        Seeds of the initial weights, see `Network`; ``None`` where specs have them. The member
+        (H, seed) of the lab's problem starts as ``FFModel(H, seed=seed)``.
     x
         Training points, shape (n, d) for all networks, or (len(seeds), n, d): a training set for
         each seed (for each network, where these are given as specs).

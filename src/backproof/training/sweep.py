@@ -38,9 +38,9 @@ class WorkerError(BackproofError):
 
 def sweep(
     hidden: Networks,
-    seeds: SupportsIndex | Iterable[SupportsIndex] | None = None,
-    x: ArrayLike | Tensor = (),
-    t: ArrayLike | Tensor = (),
+    seeds: SupportsIndex | Iterable[SupportsIndex] | None,
+    x: ArrayLike | Tensor,
+    t: ArrayLike | Tensor,
     *,
     n_jobs: int = -1,
     dask: str | None = None,

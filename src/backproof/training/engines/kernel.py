@@ -15,20 +15,12 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, njit, types
 
-from backproof.training.engines.elementary import (
-    LOOPS,
-    exponential,
-    hyperbolic_tangent,
-    log1p_of_unit,
-    rectifier,
-    sigmoid,
-)
+from backproof.training.engines.elementary import LOOPS, hyperbolic_tangent, rectifier, sigmoid
+from backproof.training.engines.kernel_losses import LOSSES
+from backproof.training.engines.kernel_updates import OPTIMIZERS
 
 _ACTIVATIONS = {"tanh": hyperbolic_tangent, "sigmoid": sigmoid, "relu": rectifier}
 _TILE = 512  # points: the activations of 500 units are 1 or 2 MiB, the cache of a core
-
-_exp = exponential("float64")
-
 
 _compiling = threading.Lock()
 
@@ -44,122 +36,9 @@ def _compiled(activation: str, loss: str, optimizer: str, dtype: str) -> Any:
     """Compile the function that takes steps, `advance` at the end of this one."""
     real = np.dtype(dtype).type
     function, derivative = _ACTIVATIONS[activation](dtype)
-    zero = real(0)
-    losses_of = _LOSSES[loss](real)
-    update = _OPTIMIZERS[optimizer](real)
-
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def forward(
-        x: Any, first: Any, second: Any, y: Any, a: Any, s: Any, start: int, m: int
-    ) -> None:
-        """Compute activations y (h, n) and scores s (k, n) of points start, …, start + m - 1."""
-        features, units, outputs = len(first) - 1, first.shape[1], second.shape[1]
-        x0, x1 = x[0, start : start + m], x[1, start : start + m]  # at worst the row of ones
-        for k in range(outputs):
-            for n in range(m):
-                s[k, n] = second[units, k]
-        for h in range(units):
-            yh, s0 = y[h], s[0]
-            bias, v0, w = first[features, h], first[0, h], second[h, 0]
-            v1 = first[1, h] if features > 1 else zero
-            if features > 2:
-                for n in range(m):
-                    a[n] = bias
-                for d in range(2, features):
-                    xd, v = x[d, start : start + m], first[d, h]
-                    for n in range(m):
-                        a[n] += v * xd[n]
-                for n in range(m):
-                    value = function(a[n] + v0 * x0[n] + v1 * x1[n])
-                    yh[n] = value
-                    s0[n] += w * value
-            else:
-                for n in range(m):
-                    value = function(bias + v0 * x0[n] + v1 * x1[n])
-                    yh[n] = value
-                    s0[n] += w * value
-            for k in range(1, outputs):
-                sk, w = s[k], second[h, k]
-                for n in range(m):
-                    sk[n] += w * yh[n]
-
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def backward(
-        x: Any,
-        first: Any,
-        second: Any,
-        y: Any,
-        a: Any,
-        s: Any,
-        start: int,
-        m: int,
-        g1: Any,
-        g2: Any,
-    ) -> None:
-        """Add the gradient of m points to g1 and g2; s holds the derivatives by the scores."""
-        features, units, outputs = len(first) - 1, first.shape[1], second.shape[1]
-        x0, x1 = x[0, start : start + m], x[1, start : start + m]
-        for k in range(outputs):
-            total = zero
-            for n in range(m):
-                total += s[k, n]
-            g2[units, k] += total
-        for h in range(units):
-            yh, s0 = y[h], s[0]
-            gw, gb, ga0, ga1 = zero, zero, zero, zero
-            if outputs == 1 and features <= 2:
-                for n in range(m):
-                    value, error = yh[n], s0[n]
-                    gw += value * error
-                    inner = error * derivative(value)
-                    gb += inner
-                    ga0 += inner * x0[n]
-                    ga1 += inner * x1[n]
-                w = second[h, 0]
-                gb, ga0, ga1 = w * gb, w * ga0, w * ga1
-                g2[h, 0] += gw
-            else:
-                for n in range(m):
-                    a[n] = zero
-                for k in range(outputs):
-                    sk, w = s[k], second[h, k]
-                    gw = zero
-                    for n in range(m):
-                        gw += yh[n] * sk[n]
-                        a[n] += w * sk[n]
-                    g2[h, k] += gw
-                for n in range(m):
-                    inner = a[n] * derivative(yh[n])
-                    a[n] = inner
-                    gb += inner
-                    ga0 += inner * x0[n]
-                    ga1 += inner * x1[n]
-                for d in range(2, features):
-                    xd = x[d, start : start + m]
-                    total = zero
-                    for n in range(m):
-                        total += a[n] * xd[n]
-                    g1[d, h] += total
-            g1[features, h] += gb
-            g1[0, h] += ga0
-            if features > 1:
-                g1[1, h] += ga1
-
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def gradient(
-        x: Any, t: Any, first: Any, second: Any, y: Any, a: Any, s: Any, g1: Any, g2: Any
-    ) -> float:
-        """Return the mean loss of one network, and put its gradient into g1 and g2."""
-        points = len(t)
-        g1[:] = zero
-        g2[:] = zero
-        total = 0.0
-        for start in range(0, points, _TILE):
-            m = min(_TILE, points - start)
-            forward(x, first, second, y, a, s, start, m)
-            total += losses_of(s, t, start, m, points)
-            backward(x, first, second, y, a, s, start, m, g1, g2)
-        return total / points
+    forward, backward = _forward(real, function), _backward(real, derivative)
+    gradient = _gradient(real, forward, backward, LOSSES[loss](real))
+    update = OPTIMIZERS[optimizer](real)
 
     cubes = from_dtype(np.dtype(dtype))[:, :, ::1]
     signature = types.int64[::1](
@@ -239,108 +118,132 @@ def _compiled(activation: str, loss: str, optimizer: str, dtype: str) -> Any:
     return advance
 
 
-def _logistic(real: Any) -> Any:
-    """Return a function that turns scores into derivatives, and returns the sum of losses.
-
-    It works in float64 whatever the scores are: it is a small part of the work.
-    """
+def _forward(real: Any, function: Any) -> Any:
+    zero = real(0)
 
     @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def losses_of(s: Any, t: Any, start: int, m: int, points: int) -> float:
+    def forward(
+        x: Any, first: Any, second: Any, y: Any, a: Any, s: Any, start: int, m: int
+    ) -> None:
+        """Compute activations y (h, n) and scores s (k, n) of points start, …, start + m - 1."""
+        features, units, outputs = len(first) - 1, first.shape[1], second.shape[1]
+        x0, x1 = x[0, start : start + m], x[1, start : start + m]  # at worst the row of ones
+        for k in range(outputs):
+            for n in range(m):
+                s[k, n] = second[units, k]
+        for h in range(units):
+            yh, s0 = y[h], s[0]
+            bias, v0, w = first[features, h], first[0, h], second[h, 0]
+            v1 = first[1, h] if features > 1 else zero
+            if features > 2:
+                for n in range(m):
+                    a[n] = bias
+                for d in range(2, features):
+                    xd, v = x[d, start : start + m], first[d, h]
+                    for n in range(m):
+                        a[n] += v * xd[n]
+                for n in range(m):
+                    value = function(a[n] + v0 * x0[n] + v1 * x1[n])
+                    yh[n] = value
+                    s0[n] += w * value
+            else:
+                for n in range(m):
+                    value = function(bias + v0 * x0[n] + v1 * x1[n])
+                    yh[n] = value
+                    s0[n] += w * value
+            for k in range(1, outputs):
+                sk, w = s[k], second[h, k]
+                for n in range(m):
+                    sk[n] += w * yh[n]
+
+    return forward
+
+
+def _backward(real: Any, derivative: Any) -> Any:
+    zero = real(0)
+
+    @njit(**LOOPS)  # type: ignore[untyped-decorator]
+    def backward(
+        x: Any,
+        first: Any,
+        second: Any,
+        y: Any,
+        a: Any,
+        s: Any,
+        start: int,
+        m: int,
+        g1: Any,
+        g2: Any,
+    ) -> None:
+        """Add the gradient of m points to g1 and g2; s holds the derivatives by the scores."""
+        features, units, outputs = len(first) - 1, first.shape[1], second.shape[1]
+        x0, x1 = x[0, start : start + m], x[1, start : start + m]
+        for k in range(outputs):
+            total = zero
+            for n in range(m):
+                total += s[k, n]
+            g2[units, k] += total
+        for h in range(units):
+            yh, s0 = y[h], s[0]
+            gw, gb, ga0, ga1 = zero, zero, zero, zero
+            if outputs == 1 and features <= 2:
+                for n in range(m):
+                    value, error = yh[n], s0[n]
+                    gw += value * error
+                    inner = error * derivative(value)
+                    gb += inner
+                    ga0 += inner * x0[n]
+                    ga1 += inner * x1[n]
+                w = second[h, 0]
+                gb, ga0, ga1 = w * gb, w * ga0, w * ga1
+                g2[h, 0] += gw
+            else:
+                for n in range(m):
+                    a[n] = zero
+                for k in range(outputs):
+                    sk, w = s[k], second[h, k]
+                    gw = zero
+                    for n in range(m):
+                        gw += yh[n] * sk[n]
+                        a[n] += w * sk[n]
+                    g2[h, k] += gw
+                for n in range(m):
+                    inner = a[n] * derivative(yh[n])
+                    a[n] = inner
+                    gb += inner
+                    ga0 += inner * x0[n]
+                    ga1 += inner * x1[n]
+                for d in range(2, features):
+                    xd = x[d, start : start + m]
+                    total = zero
+                    for n in range(m):
+                        total += a[n] * xd[n]
+                    g1[d, h] += total
+            g1[features, h] += gb
+            g1[0, h] += ga0
+            if features > 1:
+                g1[1, h] += ga1
+
+    return backward
+
+
+def _gradient(real: Any, forward: Any, backward: Any, losses_of: Any) -> Any:
+    zero = real(0)
+
+    @njit(**LOOPS)  # type: ignore[untyped-decorator]
+    def gradient(
+        x: Any, t: Any, first: Any, second: Any, y: Any, a: Any, s: Any, g1: Any, g2: Any
+    ) -> float:
+        """Return the mean loss of one network, and put its gradient into g1 and g2."""
+        points = len(t)
+        g1[:] = zero
+        g2[:] = zero
         total = 0.0
-        s0 = s[0]
-        for n in range(m):
-            label = np.float64(t[start + n])
-            margin = label * np.float64(s0[n])
-            size = abs(margin)
-            e = _exp(-(700.0 if size > 700.0 else size))  # exp(-700) is still a normal number
-            total += log1p_of_unit(e) + (0.0 if margin > 0 else -margin)
-            probability = (e if margin > 0 else 1.0) / (1.0 + e)
-            s0[n] = real(-label * probability / points)
-        return total
+        for start in range(0, points, _TILE):
+            m = min(_TILE, points - start)
+            forward(x, first, second, y, a, s, start, m)
+            total += losses_of(s, t, start, m, points)
+            backward(x, first, second, y, a, s, start, m, g1, g2)
+        return total / points
 
-    return losses_of
-
-
-def _softmax(real: Any) -> Any:
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def losses_of(s: Any, t: Any, start: int, m: int, points: int) -> float:
-        total = 0.0
-        for n in range(m):
-            most = s[0, n]
-            for k in range(1, len(s)):
-                most = s[k, n] if s[k, n] > most else most
-            normaliser = 0.0
-            for k in range(len(s)):
-                normaliser += math.exp(np.float64(s[k, n]) - np.float64(most))
-            of_class = int(t[start + n])
-            total += math.log(normaliser) - (np.float64(s[of_class, n]) - np.float64(most))
-            for k in range(len(s)):
-                share = math.exp(np.float64(s[k, n]) - np.float64(most)) / normaliser
-                s[k, n] = real((share - (1.0 if k == of_class else 0.0)) / points)
-        return total
-
-    return losses_of
-
-
-def _squared(real: Any) -> Any:
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def losses_of(s: Any, t: Any, start: int, m: int, points: int) -> float:
-        total = 0.0
-        s0 = s[0]
-        for n in range(m):
-            distance = np.float64(s0[n]) - np.float64(t[start + n])
-            total += distance * distance
-            s0[n] = real(2.0 * distance / points)
-        return total
-
-    return losses_of
-
-
-_LOSSES = {"logistic": _logistic, "softmax": _softmax, "squared": _squared}
-
-
-def _descent(real: Any) -> Any:
-    """Return a function that takes a step with one layer; `step` is counted from 1."""
-
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def update(layer: Any, g: Any, slot0: Any, slot1: Any, constants: Any, step: int) -> None:  # noqa: ARG001
-        rate, decay = real(constants[0]), real(constants[1])
-        for i in range(layer.shape[0]):
-            for j in range(layer.shape[1]):
-                layer[i, j] -= rate * (g[i, j] + decay * layer[i, j])
-
-    return update
-
-
-def _momentum(real: Any) -> Any:
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def update(layer: Any, g: Any, slot0: Any, slot1: Any, constants: Any, step: int) -> None:  # noqa: ARG001
-        rate, decay, coefficient = real(constants[0]), real(constants[1]), real(constants[2])
-        for i in range(layer.shape[0]):
-            for j in range(layer.shape[1]):
-                slot0[i, j] = coefficient * slot0[i, j] + (g[i, j] + decay * layer[i, j])
-                layer[i, j] -= rate * slot0[i, j]
-
-    return update
-
-
-def _adam(real: Any) -> Any:
-    @njit(**LOOPS)  # type: ignore[untyped-decorator]
-    def update(layer: Any, g: Any, slot0: Any, slot1: Any, constants: Any, step: int) -> None:
-        beta1, beta2 = real(constants[2]), real(constants[3])
-        rest1, rest2 = real(1 - constants[2]), real(1 - constants[3])
-        decay, epsilon = real(constants[1]), real(constants[4])
-        scale = real(constants[0] / (1 - constants[2] ** step))
-        root = real(math.sqrt(1 - constants[3] ** step))
-        for i in range(layer.shape[0]):
-            for j in range(layer.shape[1]):
-                e = g[i, j] + decay * layer[i, j]
-                slot0[i, j] = beta1 * slot0[i, j] + rest1 * e
-                slot1[i, j] = beta2 * slot1[i, j] + rest2 * e * e
-                layer[i, j] -= scale * slot0[i, j] / (np.sqrt(slot1[i, j]) / root + epsilon)
-
-    return update
-
-
-_OPTIMIZERS = {"gd": _descent, "momentum": _momentum, "adam": _adam}
+    return gradient
