@@ -2,6 +2,10 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,3 +190,29 @@ def test_a_table_without_a_feature_is_refused(
     code, _, err = run_main("predict", model, flowers)
     assert code == 2
     assert "no column 'width'" in err
+
+
+def test_an_interrupted_run_says_what_is_left(tmp_path: Path) -> None:
+    states = tmp_path / "states"
+    command = [sys.executable, "-m", "backproof", "train", "digits", "--hidden", "500"]
+    run = subprocess.Popen(
+        [*command, "--seeds", "64", "--out", tmp_path / "model", "--checkpoint", states],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Under some runners the signal is ignored, which a child would inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (states / "training.json").exists():  # then it trains
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert (run.returncode, out) == (130, "")
+    assert "interrupted; nothing was written" in err
+    assert f"the same call goes on from {states}" in err
+    assert not (tmp_path / "model").exists()

@@ -123,16 +123,26 @@ def train(
     config = tabular.TableConfig(standardise=not raw, **settings)
     tabular.check_folder(out)
     table, column = _read(data, label, features)
-    with shown_progress() as progress:
-        run, model = tabular.train_on_table(
-            config, table, column, progress, checkpoint=checkpoint, n_jobs=jobs, dask=dask
-        )
-        tabular.write_run(run, model, out, progress)
+    try:
+        with shown_progress() as progress:
+            run, model = tabular.train_on_table(
+                config, table, column, progress, checkpoint=checkpoint, n_jobs=jobs, dask=dask
+            )
+            tabular.write_run(run, model, out, progress)
+    except KeyboardInterrupt:
+        click.echo(f"backproof: interrupted; {_kept(out, checkpoint)}", err=True)
+        raise
     if as_json:
         echo_json(run)
     else:
         _print(run, out)
     return _FOUND_SOMETHING if run.diverged else 0
+
+
+def _kept(out: Path, checkpoint: Path | None) -> str:
+    """Return in words what an interrupted run leaves."""
+    kept = f"the earlier run in {out} is as it was" if out.exists() else "nothing was written"
+    return kept if checkpoint is None else f"{kept}; the same call goes on from {checkpoint}"
 
 
 def _read(data: str, label: str | None, features: tuple[str, ...] | None) -> "tuple[Dataset, str]":

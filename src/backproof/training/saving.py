@@ -77,7 +77,9 @@ def load_fits(path: str | Path) -> Fits:
         fits = [_fit(number, network, tensors) for number, network in enumerate(networks)]
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot read {path}: {error}") from None
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except KeyError as error:
+        raise InputError(f"{path} holds no whole fits: {error} is missing") from None
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} holds no whole fits: {error}") from None
     return Fits(fits, engine=metadata.get("engine", ""))
 
