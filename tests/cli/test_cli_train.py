@@ -216,3 +216,14 @@ def test_an_interrupted_run_says_what_is_left(tmp_path: Path) -> None:
     assert "interrupted; nothing was written" in err
     assert f"the same call goes on from {states}" in err
     assert not (tmp_path / "model").exists()
+
+
+def test_predictions_do_not_replace_their_own_table(
+    run_main: Main, flowers: Path, tmp_path: Path
+) -> None:
+    model, before = tmp_path / "model", flowers.read_bytes()
+    assert run_main("train", flowers, "--label", "kind", "--out", model, *QUICK)[0] == 0
+    code, _, err = run_main("predict", model, flowers, "--out", flowers)
+    assert code == 2
+    assert "is the table itself" in err
+    assert flowers.read_bytes() == before

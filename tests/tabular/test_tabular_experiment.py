@@ -73,10 +73,10 @@ def test_the_scaling_is_that_of_scikit_learn() -> None:
     x[:, 2] = 7.0  # a feature that never changes
     expected = StandardScaler().fit(x)
     y = rng.normal(size=(10, 4))
-    found = scaling(x, standardise=True)
+    found = scaling(x, "abcd", standardise=True)
     # Means of 50 numbers, summed in another order.
     np.testing.assert_allclose(found(y), expected.transform(y), rtol=1e-13, atol=1e-13)
-    assert np.array_equal(scaling(x, standardise=False)(y), y)
+    assert np.array_equal(scaling(x, "abcd", standardise=False)(y), y)
 
 
 def test_errors_are_those_of_the_networks_on_rows_that_none_has_seen(
@@ -264,7 +264,7 @@ def test_probabilities_are_those_of_independent_arithmetic(
 def test_a_column_of_equal_numbers_is_only_shifted() -> None:
     x = np.full((57, 2), 0.1)  # their deviation is 1e-17, not 0: their mean is rounded
     x[:, 0] = np.arange(57)
-    found = scaling(x, standardise=True)(np.array([[0.0, 0.1001]]))
+    found = scaling(x, "abcd", standardise=True)(np.array([[0.0, 0.1001]]))
     assert found[0, 1] == pytest.approx(0.0001)
 
 
@@ -275,3 +275,8 @@ def test_names_with_dollar_signs_are_drawn_as_they_are(tmp_path: Path) -> None:
     run, model = train_on_table(QUICK, odd, "class")
     write_run(run, model, tmp_path / "out")
     assert "<script>" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_feature_too_large_to_standardise_is_named() -> None:
+    with pytest.raises(InputError, match="feature 'b' is too large to standardise"):
+        scaling(np.array([[0.0, 1e300], [1.0, -1e300]]), ("a", "b"), standardise=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_text
 from backproof.cli.options import echo_json, json_option
 
@@ -29,6 +30,8 @@ def predict(model: Path, table: Path, out: Path | None, as_json: bool) -> None:
     Example: backproof predict backproof-train new.csv --out predictions.csv
     """
     if out is not None:
+        if out.exists() and table.exists() and out.samefile(table):
+            raise InputError(f"--out {out} is the table itself; name another file")
         check_writable(out)
     from backproof import datasets, tabular  # imports PyTorch: not for --help
 

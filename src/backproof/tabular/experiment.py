@@ -52,7 +52,7 @@ def train_on_table(
         If the table cannot be split, or a setting is out of range.
     """
     parts = split(data, config.test, config.seed)
-    scale = scaling(parts.train_x, standardise=config.standardise)
+    scale = scaling(parts.train_x, data.features, standardise=config.standardise)
     begin = perf_counter()
     fits = _train(config, parts, scale, len(data.classes), progress, where)
     made = provenance("cpu", torch.get_num_threads())

@@ -1,5 +1,6 @@
 """Rows and labels of a table as networks take them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,12 +87,25 @@ class Scaling:
         return (x - self.mean) / self.scale
 
 
-def scaling(x: Array, *, standardise: bool) -> Scaling:
+def scaling(x: Array, features: Sequence[str], *, standardise: bool) -> Scaling:
     """Return the scaling to mean 0 and variance 1 in these rows, or the one that does nothing.
 
     A feature that never changes is only shifted.
+
+    Raises
+    ------
+    InputError
+        If the variance of a feature is beyond the largest number; the message names it.
     """
     if not standardise:
         return Scaling(np.zeros(x.shape[1]), np.ones(x.shape[1]))
     changes = np.ptp(x, axis=0) > 0  # the deviation of equal numbers may be their rounding
-    return Scaling(x.mean(axis=0), np.where(changes, x.std(axis=0), 1.0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = x.mean(axis=0), x.std(axis=0)
+    bad = np.flatnonzero(~np.isfinite(mean) | ~np.isfinite(deviation))
+    if len(bad):
+        raise InputError(
+            f"feature {features[bad[0]]!r} is too large to standardise: its variance is beyond the "
+            "largest number; give it in another unit"
+        )
+    return Scaling(mean, np.where(changes, deviation, 1.0))
