@@ -325,7 +325,7 @@ def test_a_full_disk_ends_with_2_and_one_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(lab, "run", lambda *_: tiny_run)
-    monkeypatch.setattr(plots, "save", full)
+    monkeypatch.setattr(plots.style, "save", full)
     error = fails_in_one_line(run_main("lab", "--out", tmp_path / "run"))
     assert "No space left" in error
     assert list(tmp_path.iterdir()) == []

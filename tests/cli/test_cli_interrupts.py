@@ -154,7 +154,7 @@ def test_an_interrupt_while_writing_leaves_what_was_there(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(lab, "run", lambda *_: tiny_run)
-    monkeypatch.setattr(plots, "save", interrupted)
+    monkeypatch.setattr(plots.style, "save", interrupted)
     with pytest.raises(SystemExit) as stopped:
         main(["lab", "--out", str(folder)])
     assert stopped.value.code == 130

@@ -208,7 +208,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> Fast:
         for suffix in plots.FORMATS:
             (folder / f"{name}.{suffix}").write_text("<svg/>", encoding="utf-8")
 
-    monkeypatch.setattr(plots, "save", save)
+    monkeypatch.setattr(plots.style, "save", save)
     return save
 
 
@@ -304,7 +304,7 @@ def test_a_full_disk_is_an_output_error(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(plots, "save", full)
+    monkeypatch.setattr(plots.style, "save", full)
     with pytest.raises(OutputError, match="No space left"):
         lab.write(tiny_run, tmp_path / "run")
 

@@ -718,5 +718,10 @@ def test_a_broken_draw_leaves_the_settings_as_they_were(monkeypatch: pytest.Monk
 
 def test_every_public_drawing_function_has_cases() -> None:
     drawn = {name.split(",")[0] for name in CASES} - {"seeds"} | {"seed_errors"}
-    functions = {n for n in plots.__all__ if n[0].islower()} - {"save", "svg", "rendered"}
+    functions = {n for n in plots.__all__ if n[0].islower()} - {
+        "save",
+        "save_all",
+        "svg",
+        "rendered",
+    }
     assert drawn == functions

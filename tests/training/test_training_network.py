@@ -81,7 +81,7 @@ def test_inference_is_the_score_without_a_gradient(
 ) -> None:
     from backproof.training import network as module
 
-    monkeypatch.setattr(module, "_BLOCK_ELEMENTS", 7 * 6)  # blocks of seven points
+    monkeypatch.setattr(module, "INFERENCE_BLOCK", 7 * 6)  # blocks of seven points
     network = Network(2, (4, 6), outputs, seed=2)
     found = network.infer(points(n, 2))
     assert not found.requires_grad

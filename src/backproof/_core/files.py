@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from backproof._core.errors import OutputError
@@ -91,6 +91,42 @@ def check_writable(path: Path) -> None:
         probe.rmdir()
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def check_replaceable(folder: Path, foreign: Callable[[Path], Sequence[str]]) -> None:
+    """Find out, before the work, that a run could not replace a folder whole.
+
+    Parameters
+    ----------
+    folder
+        Where the run is to be written.
+    foreign
+        Returns the names of what a folder holds that is not from an earlier run.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, the current folder or one above it, holds anything foreign, or cannot be
+        written.
+    """
+    try:
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise OutputError(f"cannot write {folder}: it is not a folder; choose another place")
+        if Path.cwd().is_relative_to(folder.resolve()):
+            raise OutputError(
+                f"cannot write {folder}: it is the current folder or one above it, and a run "
+                "replaces its folder whole; name a folder inside it"
+            )
+        names = foreign(folder) if folder.exists() else ()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        raise OutputError(f"cannot write {folder}: {error}; choose another place") from error
+    if names:
+        raise OutputError(
+            f"cannot write {folder}: a run replaces its folder whole, but the folder is in use, it "
+            f"holds {names[0]}{' and more' if len(names) > 1 else ''}, which no run wrote; move it "
+            "away or choose another place"
+        )
+    check_writable(folder)
 
 
 def _put_in_place(new: Path, path: Path) -> None:

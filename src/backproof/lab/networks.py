@@ -81,10 +81,7 @@ def _network_row(
 
 
 def _loss_band(size: int, fits: Fits) -> LossBand:
-    # A fit that diverged has fewer losses; the band goes as far as all of them do.
-    common = min(len(one.losses) for one in fits)
-    losses = np.stack([one.losses[:common] for one in fits])
-    lower, median, upper = np.quantile(losses, (0.1, 0.5, 0.9), axis=0).tolist()
+    lower, median, upper = fits.loss_quantiles((0.1, 0.5, 0.9)).tolist()
     return LossBand(hidden=size, median=tuple(median), lower=tuple(lower), upper=tuple(upper))
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from backproof import plots
 from backproof._core.errors import InputError, OutputError
-from backproof._core.files import check_writable, replaced_folder
+from backproof._core.files import check_replaceable, replaced_folder
 from backproof._core.progress import Progress, silent
 from backproof.lab.document import document
 from backproof.lab.pictures import pictures
@@ -29,24 +29,7 @@ def check_output(folder: Path) -> None:
         If it is a file, the current folder or one above it, holds anything that is not from a
         run of the lab, or cannot be written.
     """
-    try:
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise OutputError(f"cannot write {folder}: it is not a folder; choose another place")
-        if Path.cwd().is_relative_to(folder.resolve()):
-            raise OutputError(
-                f"cannot write {folder}: it is the current folder or one above it, and a run "
-                "replaces its folder whole; name a folder inside it"
-            )
-        foreign = _not_from_a_run(folder)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-        raise OutputError(f"cannot write {folder}: {error}; choose another place") from error
-    if foreign:
-        raise OutputError(
-            f"cannot write {folder}: a run replaces its folder whole, and this one holds "
-            f"{foreign[0]}{' and more' if len(foreign) > 1 else ''}, which no run wrote; move it "
-            "away or choose another place"
-        )
-    check_writable(folder)
+    check_replaceable(folder, _not_from_a_run)
 
 
 def write(run: LabRun, folder: Path, progress: Progress = silent) -> None:
@@ -60,7 +43,8 @@ def write(run: LabRun, folder: Path, progress: Progress = silent) -> None:
     check_output(folder)
     with replaced_folder(folder) as new:
         (new / RUN_FILE).write_text(run.to_json(indent=1) + "\n", encoding="utf-8")
-        svgs = _write_figures(run, new / _FIGURES, progress)
+        (new / _FIGURES).mkdir()
+        svgs = plots.save_all(pictures(run), new / _FIGURES, progress)
         report = document(run, svgs)
         (new / _TABLES).mkdir()
         for table in report.tables():
@@ -118,15 +102,6 @@ def load(path: Path) -> LabRun:
                 f"version cannot read it ({error}); run backproof lab again"
             ) from error
         raise InputError(f"{path} is damaged: {error}; run backproof lab again") from error
-
-
-def _write_figures(run: LabRun, folder: Path, progress: Progress) -> dict[str, str]:
-    folder.mkdir()
-    drawn = list(pictures(run))
-    for number, (name, draw) in enumerate(drawn):
-        plots.save(draw(), folder, name)
-        progress("figures", number + 1, len(drawn))
-    return {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name, _ in drawn}
 
 
 def _not_from_a_run(folder: Path) -> list[str]:

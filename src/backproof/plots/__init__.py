@@ -11,7 +11,7 @@ from backproof.plots.losses import LossCurve, losses
 from backproof.plots.plans import plans
 from backproof.plots.sampling import SamplingPanel, sampling
 from backproof.plots.seeds import SeedErrors, seed_errors
-from backproof.plots.style import FORMATS, rendered, save, svg
+from backproof.plots.style import FORMATS, rendered, save, save_all, svg
 from backproof.plots.sweep import PublishedDifference, sweep
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "rendered",
     "sampling",
     "save",
+    "save_all",
     "seed_errors",
     "svg",
     "sweep",

@@ -14,6 +14,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from backproof._core.progress import Progress
+
 NEGATIVE = "#0072B2"  # class -1, circles
 POSITIVE = "#D55E00"  # class +1, diamonds
 PREDICTOR = "#000000"  # solid line
@@ -153,6 +155,17 @@ def save(figure: Figure, folder: Path, name: str) -> None:
             figure.savefig(
                 folder / f"{name}.{suffix}", format=suffix, dpi=200, metadata=_undated(suffix)
             )
+
+
+def save_all(
+    drawn: Iterable[tuple[str, Callable[[], Figure]]], folder: Path, progress: Progress
+) -> dict[str, str]:
+    """Draw and `save` figures, given by name with what draws them; return the SVGs by name."""
+    figures = list(drawn)
+    for number, (name, draw) in enumerate(figures, start=1):
+        save(draw(), folder, name)
+        progress("figures", number, len(figures))
+    return {name: (folder / f"{name}.svg").read_text(encoding="utf-8") for name, _ in figures}
 
 
 def svg(figure: Figure) -> str:

@@ -141,17 +141,12 @@ def _size_rows(
 
 
 def _loss_row(fits: Fits) -> LossRow:
-    # Networks that stopped early have fewer losses; the band goes as far as all of them do.
-    curves = [one.losses for one in fits]
-    common = min(map(len, curves))
-    lower, median, upper = np.quantile(
-        np.stack([curve[:common] for curve in curves]), (0.1, 0.5, 0.9), axis=0
-    )
+    lower, median, upper = fits.loss_quantiles((0.1, 0.5, 0.9)).tolist()
     return LossRow(
         hidden=fits[0].spec.hidden,
-        median=tuple(median.tolist()),
-        lower=tuple(lower.tolist()),
-        upper=tuple(upper.tolist()),
+        median=tuple(median),
+        lower=tuple(lower),
+        upper=tuple(upper),
     )
 
 

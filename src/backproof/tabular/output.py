@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 from backproof import plots
-from backproof._core.errors import OutputError
-from backproof._core.files import check_writable, replaced_folder
+from backproof._core.files import check_replaceable, replaced_folder
 from backproof._core.progress import Progress, silent
 from backproof.report import render_html, to_csv
 from backproof.tabular.document import document
@@ -29,19 +28,7 @@ def check_folder(folder: Path) -> None:
     OutputError
         If something stands there that is not an earlier run, or it cannot be written.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise OutputError(f"cannot write {folder}: it is not a folder; choose another place")
-    if Path.cwd().is_relative_to(folder.resolve()):
-        raise OutputError(
-            f"cannot write {folder}: it is the current folder or one above it; name one inside it"
-        )
-    foreign = _foreign(folder)
-    if foreign:
-        raise OutputError(
-            f"cannot write {folder}: the folder is in use, it holds {foreign}, which no training "
-            "run wrote; move it away or choose another place"
-        )
-    check_writable(folder)
+    check_replaceable(folder, _not_from_a_run)
 
 
 def write_run(
@@ -58,24 +45,14 @@ def write_run(
     with replaced_folder(folder) as new:
         (new / RUN_FILE).write_text(run.to_json(indent=1) + "\n", encoding="utf-8")
         save_model(model, new)
-        svgs = {}
-        drawn = list(pictures(run))
-        for number, (name, draw) in enumerate(drawn, start=1):
-            figure = draw()
-            plots.save(figure, new, name)
-            svgs[name] = (new / f"{name}.svg").read_text(encoding="utf-8")
-            progress("figures", number, len(drawn))
+        svgs = plots.save_all(pictures(run), new, progress)
         report = document(run, svgs)
         for table in report.tables():
             (new / f"{table.name}.csv").write_text(to_csv(table), encoding="utf-8")
         (new / REPORT_FILE).write_text(render_html(report), encoding="utf-8")
 
 
-def _foreign(folder: Path) -> str | None:
-    """Return the name of something in the folder that is not from a run, if there is any."""
-    if not folder.exists():
-        return None
+def _not_from_a_run(folder: Path) -> list[str]:
     names = {path.name for path in folder.iterdir()}
-    if names and not {RUN_FILE, MODEL_FILE} <= names:
-        return min(names)
-    return min((name for name in names if not _OURS.fullmatch(name)), default=None)
+    whole = {RUN_FILE, MODEL_FILE} <= names
+    return sorted(name for name in names if not (whole and _OURS.fullmatch(name)))

@@ -6,7 +6,7 @@ from backproof.training.activations import ACTIVATIONS
 from backproof.training.boundary import Boundary, boundary
 from backproof.training.boundary_band import BoundaryBand, boundary_band
 from backproof.training.fit import fit
-from backproof.training.fits import Fit, Fits, SizeErrors
+from backproof.training.fits import Fits, SizeErrors
 from backproof.training.losses import mean_logistic_loss, mean_softmax_loss
 from backproof.training.model import FFModel
 from backproof.training.network import Network
@@ -15,6 +15,7 @@ from backproof.training.saving import load_fits, save_fits
 from backproof.training.settings import recording_on_cpu, single_threaded
 from backproof.training.spec import NetworkSpec
 from backproof.training.sweep import WorkerError, sweep
+from backproof.training.trained import Fit
 
 if TYPE_CHECKING:
     from backproof.training.estimator import FFClassifier

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from backproof._core.errors import InputError
 
+# Hidden activations in one block of inference: 1 MiB of float64, which stays in a core's cache.
+INFERENCE_BLOCK = 1 << 17
+
 
 def as_tensor(
     value: ArrayLike | Tensor, dtype: torch.dtype | None = None, device: torch.device | None = None
@@ -49,6 +52,11 @@ def _real_array(value: ArrayLike) -> NDArray[Any]:
 def as_numpy(value: Any) -> Any:
     """Return a tensor as an array, off the tape; anything else as it is."""
     return value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+
+
+def signs(scores: Tensor) -> Tensor:
+    """Return -1 or +1, int64; a score of exactly 0 counts as +1."""
+    return (scores >= 0).to(torch.int64).mul_(2).sub_(1)
 
 
 def floating_dtype(dtype: torch.dtype | str) -> torch.dtype:

@@ -21,7 +21,7 @@ from backproof.training.boundary import (
     WindowLike,
     zero_level,
 )
-from backproof.training.fits import Fit
+from backproof.training.trained import Fit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,8 @@ first network is number N. Both are plain data that cannot execute anything. A p
 killed leaves each file whole, the old one or the new one.
 """
 
-import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
@@ -19,16 +16,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from backproof import __version__
 from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_bytes, write_text
-from backproof._core.results import Result
 from backproof.training.blocks import Run
-from backproof.training.spec import ActivationLike
+from backproof.training.configuration import Configuration, configuration, differences
 from backproof.training.state import STATUSES, State
 
 RUN_FILE = "training.json"
-_FORMAT = 1
 _SECONDS_BETWEEN_SAVES = 2.0
 _MOST_OF_THE_TIME = 0.05  # share of it that may go into saving
 # Arrays with a row for each network that still goes on.
@@ -58,44 +52,6 @@ class NoStore:
         """Do nothing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Configuration(Result):
-    """What decides the bits that come out of a run, in the words of `fit`."""
-
-    format: int
-    """Format of the checkpoint."""
-    backproof: str
-    """Backproof's version."""
-    torch: str
-    """PyTorch's version."""
-    numba: str | None
-    """Numba's version, where the engine is the fused one."""
-    networks: tuple[str, ...]
-    """The networks."""
-    data: str
-    """Digest of points, targets and validation."""
-    settings: dict[str, str | float | int | None]
-    """Everything else."""
-
-
-def configuration(run: Run) -> Configuration:
-    """Return what a checkpoint has to agree with."""
-    settings = asdict(run.settings)
-    settings["optimizer"] = str(run.settings.optimizer)
-    return Configuration(
-        format=_FORMAT,
-        backproof=__version__,
-        torch=str(torch.__version__),
-        numba=metadata.version("numba") if run.engine == "fused" else None,
-        networks=tuple(
-            f"{spec}, {_activation(spec.activation)}, training set {number}"
-            for spec, number in zip(run.specs, run.sets, strict=True)
-        ),
-        data=_digest(run),
-        settings={**settings, "engine": run.engine},
-    )
-
-
 def opened(folder: str | Path | None, run: Run) -> Store:
     """Return the store of a run in a folder, which is made where it is missing.
 
@@ -112,7 +68,11 @@ def opened(folder: str | Path | None, run: Run) -> Store:
     wanted = configuration(run)
     check_writable(folder / RUN_FILE)
     if (folder / RUN_FILE).exists():
-        _compare(folder, _read(folder / RUN_FILE), wanted)
+        if found := differences(_read(folder / RUN_FILE), wanted):
+            raise InputError(
+                f"{folder} holds the checkpoint of another run: {'; '.join(found)}; choose another "
+                "folder, or remove this one"
+            )
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(
             f"{folder} is not empty and holds no checkpoint; choose another folder for it"
@@ -160,15 +120,6 @@ class Checkpoint:
         return self._folder / f"block-{block[0]}.safetensors"
 
 
-def _activation(activation: ActivationLike) -> str:
-    """Return the name of an activation; of a function what it computes, not what it is called."""
-    if isinstance(activation, str):
-        return activation
-    with torch.no_grad():
-        values = activation(torch.linspace(-4, 4, 257, dtype=torch.float64))
-    return f"function {hashlib.sha256(values.numpy().tobytes()).hexdigest()[:16]}"
-
-
 def _check_arrays(found: Arrays, start: Arrays, steps: int) -> None:
     """Raise `ValueError` unless arrays may be a state of the block that began with `start`."""
     if found.keys() != start.keys():
@@ -188,51 +139,8 @@ def _check_arrays(found: Arrays, start: Arrays, steps: int) -> None:
         raise ValueError("its statuses are out of range")
 
 
-def _digest(run: Run) -> str:
-    found = hashlib.sha256()
-    data = run.data
-    arrays = (data.x, data.t, *(data.validation or ()))
-    for array in (*arrays, np.array(-1.0 if data.held_out is None else data.held_out)):
-        found.update(f"{array.dtype.str} {array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()[:32]
-
-
 def _read(path: Path) -> Configuration:
     try:
         return Configuration.from_json(path.read_bytes())
     except (OSError, InputError) as error:
         raise InputError(f"{path} is no description of a checkpoint: {error}") from None
-
-
-def _compare(folder: Path, there: Configuration, here: Configuration) -> None:
-    differences = [
-        f"{name} {old} there, {new} here"
-        for name, old, new in (
-            ("format", there.format, here.format),
-            ("backproof", there.backproof, here.backproof),
-            ("torch", there.torch, here.torch),
-            ("numba", there.numba, here.numba),
-            *(
-                (name, there.settings.get(name), here.settings.get(name))
-                for name in {**there.settings, **here.settings}
-            ),
-        )
-        if old != new
-    ]
-    if there.networks != here.networks:
-        differences.append(_different_networks(there.networks, here.networks))
-    if there.data != here.data:
-        differences.append("the training data are others")
-    if differences:
-        raise InputError(
-            f"{folder} holds the checkpoint of another run: {'; '.join(differences)}; choose "
-            "another folder, or remove this one"
-        )
-
-
-def _different_networks(there: tuple[str, ...], here: tuple[str, ...]) -> str:
-    if len(there) != len(here):
-        return f"{len(there)} networks there, {len(here)} here"
-    number = next(n for n, (old, new) in enumerate(zip(there, here, strict=True)) if old != new)
-    return f"network {number} is ({there[number]}) there, ({here[number]}) here"

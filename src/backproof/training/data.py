@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -73,17 +74,22 @@ class TrainingData:
         """Number of features."""
         return int(self.x.shape[2])
 
-    @property
+    @cached_property
     def outputs(self) -> int:
         """Number of scores a point."""
         return LOSSES[self.loss].outputs(torch.as_tensor(np.max(self.t)))
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Number of points that a network learns from."""
         if self.held_out is None:
             return int(self.t.shape[1])
         return int(self.t.shape[1]) - int(_held_out(self.t[0], self.held_out, self.loss, 0).sum())
+
+    @property
+    def validated(self) -> bool:
+        """Whether networks are validated while they learn."""
+        return self.held_out is not None or self.validation is not None
 
     def block(
         self, sets: Sequence[int], members: Sequence[int], device: torch.device

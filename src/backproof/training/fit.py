@@ -17,7 +17,7 @@ from backproof.training.blocks import Run
 from backproof.training.checkpoint import opened
 from backproof.training.data import Validation, training_data
 from backproof.training.engines import chosen_engine
-from backproof.training.fits import Fit, Fits
+from backproof.training.fits import Fits
 from backproof.training.losses import LOSSES
 from backproof.training.optimizers import Optimizer, as_optimizer
 from backproof.training.problem import Settings
@@ -25,6 +25,7 @@ from backproof.training.running import train_blocks
 from backproof.training.settings import recording_on_cpu
 from backproof.training.spec import ActivationLike, NetworkSpec, hidden_sizes
 from backproof.training.state import STATUSES, State
+from backproof.training.trained import Fit
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 """The dtypes that are trained in."""

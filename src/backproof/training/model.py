@@ -8,12 +8,9 @@ from torch import Tensor, nn
 
 from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
-from backproof.training.arrays import as_tensor, floating_dtype
+from backproof.training.arrays import INFERENCE_BLOCK, as_tensor, floating_dtype, signs
 from backproof.training.initial import initial_layers
 from backproof.training.losses import check_labels, mean_logistic_loss
-
-# Hidden activations in one block of `infer`: 1 MiB of float64, which stays in a core's cache.
-_BLOCK_ELEMENTS = 1 << 17
 
 
 class FFModel(nn.Module):
@@ -90,7 +87,7 @@ class FFModel(nn.Module):
         """
         points = self._points(x)
         scores = torch.empty(len(points), dtype=points.dtype, device=points.device)
-        rows = max(1, _BLOCK_ELEMENTS // self.hidden)
+        rows = max(1, INFERENCE_BLOCK // self.hidden)
         with torch.no_grad():
             # wᵀ tanh(a) = 2wᵀ sigmoid(2a) - Σ w: exact to the rounding of such a sum and, in
             # PyTorch on a CPU, several times faster than tanh itself.
@@ -110,7 +107,7 @@ class FFModel(nn.Module):
 
         The sign of the score, by `infer`; a score of exactly 0 counts as +1.
         """
-        return (self.infer(x) >= 0).to(torch.int64).mul_(2).sub_(1)
+        return signs(self.infer(x))
 
     def mean_loss(self, x: ArrayLike | Tensor, t: ArrayLike | Tensor) -> Tensor:
         """Return the mean negative log-likelihood of labels `t` at points `x`.

@@ -9,12 +9,9 @@ from torch import Tensor, nn
 from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
 from backproof.training.activations import activation_function
-from backproof.training.arrays import as_tensor, floating_dtype
+from backproof.training.arrays import INFERENCE_BLOCK, as_tensor, floating_dtype, signs
 from backproof.training.initial import initial_layers
 from backproof.training.spec import ActivationLike, Hidden, hidden_sizes
-
-# Values of the widest layer in one block of `infer`: 1 MiB of float64, which a cache holds.
-_BLOCK_ELEMENTS = 1 << 17
 
 
 class Network(nn.Module):
@@ -106,7 +103,7 @@ class Network(nn.Module):
     def infer(self, x: ArrayLike | Tensor) -> Tensor:
         """Return `score` of `x` without a gradient, in blocks that fit the cache."""
         points = self._points(x)
-        rows = max(1, _BLOCK_ELEMENTS // max(self.hidden))
+        rows = max(1, INFERENCE_BLOCK // max(self.hidden))
         with torch.no_grad():
             return torch.cat([self._scores(block) for block in torch.split(points, rows)])
 
@@ -119,7 +116,7 @@ class Network(nn.Module):
         scores = self.infer(x)
         if self.outputs > 1:
             return scores.argmax(dim=1)
-        return (scores >= 0).to(torch.int64).mul_(2).sub_(1)
+        return signs(scores)
 
     def _scores(self, points: Tensor) -> Tensor:
         # n point, d feature, h unit: (n,d) @ (d,h) + (h,) -> (n,h), layer by layer

@@ -17,10 +17,11 @@ from backproof._core.errors import InputError
 from backproof._core.files import write_bytes
 from backproof.training.activations import ACTIVATIONS
 from backproof.training.arrays import as_numpy
-from backproof.training.fits import Fit, Fits
+from backproof.training.fits import Fits
 from backproof.training.losses import LOSSES
 from backproof.training.spec import NetworkSpec
 from backproof.training.state import STATUSES, Status
+from backproof.training.trained import Fit
 
 _FORMAT = "backproof fits 1"
 

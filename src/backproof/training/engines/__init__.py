@@ -50,9 +50,8 @@ def chosen_engine(
         If there is no such engine, or it cannot train these networks.
     """
     one_of("engine", name, ("auto", *ENGINES))
-    validated = data.held_out is not None or data.validation is not None
     custom = next((spec for spec in specs if not isinstance(spec.activation, str)), None)
-    reason = fused.obstacle(specs, settings, validated=validated)
+    reason = fused.obstacle(specs, settings, validated=data.validated)
     if name == "auto":
         if custom is not None:
             return "autograd"
