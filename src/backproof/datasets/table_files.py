@@ -1,58 +1,53 @@
 """CSV, TSV and Parquet files as tables."""
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backproof._tables.duck import PARQUET_SUFFIXES, first_line, literal, split_line, text_rows
 from backproof.datasets.table import Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_NOT_IN_A_CELL = "\x1f"
 _SNIFFING = "sample_size = -1, skip = 0, comment = '', hive_partitioning = false"
 
 
 def opened(connection: "DuckDBPyConnection", file: Path) -> Table:
     """Return the table that a file holds; DuckDB's error where it holds none."""
-    # DuckDB takes a name for a pattern, or for an address; a bracketed character is itself.
-    literal = "".join(f"[{c}]" if c in "*?[" else c for c in str(file.absolute()))
-    is_parquet = file.suffix.lower() in (".parquet", ".pq")
-    return (_opened_parquet if is_parquet else _opened_text)(connection, file, literal)
+    is_parquet = file.suffix.lower() in PARQUET_SUFFIXES
+    return (_opened_parquet if is_parquet else _opened_text)(connection, file, literal(file))
 
 
-def _opened_parquet(connection: "DuckDBPyConnection", file: Path, literal: str) -> Table:
+def _opened_parquet(connection: "DuckDBPyConnection", file: Path, path: str) -> Table:
     # DuckDB renames a second column of the same name; only the schema tells.
     names, nested = [], 0
     schema = "SELECT name, coalesce(num_children, 0) FROM parquet_schema($path) OFFSET 1"
-    for name, children in connection.execute(schema, {"path": literal}).fetchall():
+    for name, children in connection.execute(schema, {"path": path}).fetchall():
         if not nested:
             names.append(name)
         nested += children - (1 if nested else 0)
     columns = ", ".join(f"c{place}" for place in range(len(names)))
     rows = f"read_parquet($path, hive_partitioning = false) AS t({columns})"
-    relation = connection.sql(f"SELECT * FROM {rows}", params={"path": literal})
+    relation = connection.sql(f"SELECT * FROM {rows}", params={"path": path})
     return Table(
         connection=connection,
         file=file,
         rows=rows,
-        parameters={"path": literal},
+        parameters={"path": path},
         names=tuple(names),
         types=tuple(kind.id for kind in relation.types),
     )
 
 
-def _opened_text(connection: "DuckDBPyConnection", file: Path, literal: str) -> Table:
+def _opened_text(connection: "DuckDBPyConnection", file: Path, path: str) -> Table:
     """Return the table in a text file.
 
     The types of its columns are found on the whole file. The cells are still read as text, so that
     what a message shows is what the file holds.
     """
     tabs = ".tsv" in (suffix.lower() for suffix in file.suffixes)
-    delim, quote, escape, has_header, columns = _sniffed(
-        connection, literal, "\t" if tabs else None
-    )
-    parameters = {"path": literal, "delim": delim, "quote": quote or "", "escape": escape or ""}
+    delim, quote, escape, has_header, columns = _sniffed(connection, path, "\t" if tabs else None)
+    parameters = {"path": path, "delim": delim, "quote": quote or "", "escape": escape or ""}
     rows = _text_rows(len(columns))
     names = [column["name"] for column in columns]
     if has_header:
@@ -71,7 +66,7 @@ def _opened_text(connection: "DuckDBPyConnection", file: Path, literal: str) -> 
     )
 
 
-def _sniffed(connection: "DuckDBPyConnection", literal: str, delimiter: str | None) -> Any:
+def _sniffed(connection: "DuckDBPyConnection", path: str, delimiter: str | None) -> Any:
     """Return delimiter, quote, escape, whether there is a line of names, and the columns."""
     import duckdb
 
@@ -79,42 +74,30 @@ def _sniffed(connection: "DuckDBPyConnection", literal: str, delimiter: str | No
         "SELECT Delimiter, nullif(Quote, '(empty)'), nullif(Escape, '(empty)'), HasHeader, Columns "
         f"FROM sniff_csv($path, {_SNIFFING}{', delim = $delim' if delimiter else ''})"
     )
-    parameters = {"path": literal} | ({"delim": delimiter} if delimiter else {})
+    parameters = {"path": path} | ({"delim": delimiter} if delimiter else {})
     try:
         found = connection.execute(sniff, parameters).fetchall()[0]
     except duckdb.Error:
-        _refuse_ragged(connection, literal, delimiter)
+        _refuse_ragged(connection, path, delimiter)
         raise
     columns = found[-1]
     if len(columns) == 1 and columns[0]["type"] == "VARCHAR":
         # Where lines differ in length every delimiter fails, and a line seems to be one cell.
-        _refuse_ragged(connection, literal, delimiter)
+        _refuse_ragged(connection, path, delimiter)
     return found
 
 
 def _text_rows(columns: int) -> str:
     """Return the SQL for all lines of a text file with so many columns, as text."""
-    kinds = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(columns))
-    return (
-        "read_csv($path, auto_detect = false, header = false, skip = 0, comment = '', "
-        "hive_partitioning = false, delim = $delim, quote = $quote, escape = $escape, "
-        f"columns = {{{kinds}}})"
-    )
+    return text_rows({f"c{place}": "VARCHAR" for place in range(columns)})
 
 
-def _refuse_ragged(connection: "DuckDBPyConnection", literal: str, delimiter: str | None) -> None:
+def _refuse_ragged(connection: "DuckDBPyConnection", path: str, delimiter: str | None) -> None:
     """Let DuckDB's error through that names the line whose length differs from the first one's.
 
     Does nothing where the first line has no delimiter, or all lines are of one length.
     """
-    whole = {"path": literal, "delim": _NOT_IN_A_CELL, "quote": "", "escape": ""}
-    lines = connection.execute(f"SELECT c0 FROM {_text_rows(1)} LIMIT 1", whole).fetchall()
-    first = (lines[0][0] if lines else None) or ""
-    delim = delimiter or max(",;\t|", key=first.count)
-    try:
-        cells = len(next(csv.reader([first], delimiter=delim), []))
-    except csv.Error:  # such as a cell that is too long for it: then nothing can be compared
-        return
-    if cells > 1:
-        parameters = {"path": literal, "delim": delim, "quote": '"', "escape": '"'}
-        connection.execute(f"SELECT count(c0) FROM {_text_rows(cells)}", parameters)
+    delim, cells = split_line(first_line(connection, path), delimiter)
+    if len(cells) > 1:
+        parameters = {"path": path, "delim": delim, "quote": '"', "escape": '"'}
+        connection.execute(f"SELECT count(c0) FROM {_text_rows(len(cells))}", parameters)

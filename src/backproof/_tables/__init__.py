@@ -1,0 +1,1 @@
+"""What reading tables through DuckDB takes, for every job that does."""
