@@ -18,6 +18,9 @@ BELOW = {
     "report": {"_core"},
     "plots": {"_core", *JOBS},
     **{job: {"_core"} for job in JOBS},
+    "risk": {"_tables", "_core"},
+    "datasets": {"_tables", "_core"},
+    "_tables": {"_core"},
     "_core": set(),
 }
 """What each package may import; the five jobs never import each other."""
@@ -30,7 +33,10 @@ ONLY_IMPORTERS = {
     "torch": {"tape", "gradcheck", "training", "lab", "tabular"},
     "numba": {"training"},
     "joblib": {"training"},
-    "duckdb": {"datasets"},
+    "duckdb": {"_tables", "datasets", "risk"},
+    "narwhals": {"risk"},
+    "polars": {"risk"},
+    "pyspark": {"risk"},
     "sklearn": {"training", "datasets", "tabular"},
 }
 """Libraries that belong to certain packages."""

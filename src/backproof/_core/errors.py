@@ -18,3 +18,7 @@ class OutputError(BackproofError):
 
 class ConvergenceError(BackproofError):
     """A computation that could not reach the accuracy it promises."""
+
+
+class EngineError(BackproofError):
+    """A query that the engine which holds the data could not finish."""

@@ -37,6 +37,10 @@ from backproof.risk.planning.methods import PLANS
 from backproof.risk.rank import rank
 from backproof.risk.ranking import RankedModel, RankedPair, Ranking
 from backproof.risk.simulate import simulate_errors
+from backproof.risk.tables.certify_table import certify_counts, certify_table
+from backproof.risk.tables.count import count_table
+from backproof.risk.tables.counts import Counts
+from backproof.risk.tables.sources import Source, SourceFile
 from backproof.risk.wording import quote
 
 __all__ = [
@@ -51,6 +55,7 @@ __all__ = [
     "Comparison",
     "Confusion",
     "Confusions",
+    "Counts",
     "Coverage",
     "CoverageCurve",
     "Gap",
@@ -69,16 +74,21 @@ __all__ = [
     "Ranking",
     "SamplingLaw",
     "Side",
+    "Source",
+    "SourceFile",
     "Statement",
     "WorstCoverage",
     "bootstrap",
     "certify",
+    "certify_counts",
+    "certify_table",
     "compare",
     "compare_counts",
     "compare_rates",
     "compression_bound",
     "confusion",
     "confusions_by",
+    "count_table",
     "coverage",
     "coverage_curve",
     "coverages",

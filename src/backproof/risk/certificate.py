@@ -7,9 +7,11 @@ from backproof._core.results import Result
 from backproof.risk.certificate_html import fragment, page
 from backproof.risk.metrics.labels import Label
 from backproof.risk.metrics.measurement import Measurement
+from backproof.risk.tables.sources import Source
 from backproof.risk.wording import method_name, percent, quote, shown
 
 _TITLE = "Certificate of the test error"
+_MOST_FILES = 20  # that are named on a page; all are in the JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,10 @@ class Certificate(Result):
     """Seed of every random draw."""
     backproof: str
     """Version of Backproof."""
+    sources: tuple[Source, ...] = ()
+    """The tables that were counted; empty for arrays."""
+    dropped: int = 0
+    """Rows of these tables that were left out, since a value was missing."""
 
     @property
     def correction(self) -> str:
@@ -77,6 +83,7 @@ class Certificate(Result):
         lines = [self._quoted(one) for one in self.statements]
         if len(lines) > 1:
             lines.insert(0, self.correction)
+        lines += self._origin()
         return "\n".join(lines)
 
     def _quoted(self, one: Statement) -> str:
@@ -97,8 +104,21 @@ class Certificate(Result):
             f"{self.correction} {self._about()}",
             ("examples", "metric", "estimate", "interval", "method", "m"),
             rows,
-            (*(f"Assumes {one}." for one in self.assumptions), f"Backproof {self.backproof}."),
+            (
+                *(f"Assumes {one}." for one in self.assumptions),
+                *(f"{line}." for line in self._origin()),
+                *_files(self.sources),
+                f"Backproof {self.backproof}.",
+            ),
         )
+
+    def _origin(self) -> list[str]:
+        """Return in words what was counted, and what was left out."""
+        lines = [f"From {source}" for source in self.sources]
+        if self.dropped:
+            rows = sum(source.rows for source in self.sources)
+            lines.append(f"Left out {self.dropped} of {counted(rows, 'row')} with a missing value")
+        return lines
 
     def to_html(self) -> str:
         """Return the certificate as one HTML page that asks nothing of the network."""
@@ -111,3 +131,15 @@ class Certificate(Result):
             return found
         shares = ", ".join(f"{label} {share:.6g}" for label, share in self.priors.items())
         return f"{found} Shares of the classes: {shares}."
+
+
+def _files(sources: tuple[Source, ...]) -> list[str]:
+    """Return a line for each of the files that were counted, up to a number."""
+    files = [file for source in sources for file in source.files]
+    lines = [
+        f"{file.path}: {'?' if file.rows is None else file.rows} rows, "
+        f"{'?' if file.bytes is None else file.bytes} bytes."
+        for file in files[:_MOST_FILES]
+    ]
+    more = len(files) - len(lines)
+    return [*lines, f"And {more} more files."] if more else lines

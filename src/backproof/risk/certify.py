@@ -1,6 +1,6 @@
 """Certificates: several metrics, of all examples and by group, with one joint confidence."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -16,8 +16,9 @@ from backproof.risk.methods.method import SIDES, Side
 from backproof.risk.metrics.labels import Coded, Label, coded, position_of, same_length
 from backproof.risk.metrics.scores import SCORE_METRICS
 from backproof.risk.metrics.table import METRICS
+from backproof.risk.parts import ArrayPart, Part, Request
 from backproof.risk.priors import SHIFTED, checked_priors
-from backproof.risk.statements import Examples, Request, statements
+from backproof.risk.statements import statements
 
 _WITHIN_CLASSES = ("recall", "balanced-accuracy")  # no prior changes them
 
@@ -79,50 +80,98 @@ def certify(
     InputError
         If an argument is out of range, or a metric does not go with clusters or priors.
     """
-    names = _checked_metrics(metrics, scores is not None)
-    _check_together(names, clusters is not None, priors is not None)
+    names = checked_metrics(metrics, with_scores=scores is not None)
+    check_together(names, clustered=clusters is not None, shifted=priors is not None)
     table = confusion(y_true, y_pred, labels=labels)
     keys = _coded_keys("groups", groups, table.examples)
     within = _coded_keys("clusters", clusters, table.examples)
-    every = Examples(
+    every = ArrayPart(
+        group=None,
+        table=table,
         y_true=np.asarray(y_true),
         y_pred=np.asarray(y_pred),
         scores=_aligned("scores", scores, table.examples),
-        clusters=None if within is None else within.codes,
+        cluster_codes=None if within is None else within.codes,
     )
-    count = len(names) * (1 if keys is None else 1 + len(keys.labels))
-    each = _shared(open_unit("confidence", confidence), count)
+    return certificate_of(
+        [every, *([] if keys is None else every.split(keys))],
+        names,
+        confidence=confidence,
+        side=side,
+        priors=priors,
+        positive=positive,
+        replicates=replicates,
+        seed=seed,
+        clusters=None if within is None else len(within.labels),
+    )
+
+
+def certificate_of(
+    parts: Sequence[Part],
+    metrics: tuple[str, ...],
+    *,
+    confidence: float,
+    side: Side,
+    priors: Mapping[Any, float] | None,
+    positive: Label | None,
+    replicates: SupportsIndex,
+    seed: SupportsIndex,
+    clusters: int | None,
+    **origin: Any,
+) -> Certificate:
+    """Return the certificate about parts, the first of which is all examples.
+
+    Parameters
+    ----------
+    parts
+        All examples, and each group.
+    metrics
+        Checked by `checked_metrics` and `check_together`.
+    confidence, side, priors, positive, replicates, seed
+        As for `certify`.
+    clusters
+        Number of clusters, where only these are independent.
+    **origin
+        Fields of the certificate that say where the examples come from.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    table = parts[0].table
     one_of("side", side, SIDES)
-    positive = _checked_positive(positive, names, table.labels)
     shares = None if priors is None else checked_priors(priors, table.labels)
     request = Request(
-        metrics=names,
-        each=each,
+        metrics=metrics,
+        each=shared(open_unit("confidence", confidence), len(metrics) * len(parts)),
         side=side,
         labels=table.labels,
-        positive=positive,
-        priors=priors,
+        positive=_checked_positive(positive, metrics, table.labels),
+        priors=None if priors is None else dict(priors),
         replicates=whole_number("replicates", replicates, at_least=1),
         seed=check_seed(seed),
     )
     return Certificate(
-        statements=tuple(statements(request, every, table, keys)),
+        statements=tuple(statements(request, parts)),
         confidence=float(confidence),
-        each=each,
+        each=request.each,
         examples=table.examples,
         labels=table.labels,
-        sampling=_sampling(within is not None, shares is not None),
-        positive=positive,
+        sampling=_sampling(clusters is not None, shares is not None),
+        positive=request.positive,
         priors=None
         if shares is None
         else dict(zip(map(str, table.labels), shares.tolist(), strict=True)),
-        clusters=None if within is None else len(within.labels),
+        clusters=clusters,
         seed=request.seed,
         backproof=__version__,
+        **origin,
     )
 
 
-def _checked_metrics(metrics: str | Iterable[str], with_scores: bool) -> tuple[str, ...]:
+def checked_metrics(metrics: str | Iterable[str], *, with_scores: bool) -> tuple[str, ...]:
+    """Return names of metrics as a tuple; `InputError` unless each is one and comes once."""
     if not isinstance(metrics, Iterable):
         raise InputError(f"metrics must be names of metrics, got {metrics!r}: give one or several")
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
@@ -137,7 +186,7 @@ def _checked_metrics(metrics: str | Iterable[str], with_scores: bool) -> tuple[s
     return names
 
 
-def _shared(confidence: float, count: int) -> float:
+def shared(confidence: float, count: int) -> float:
     """Return 1 - (1 - confidence) / count, the same float where there is one statement."""
     each = confidence + (1 - confidence) * (1 - 1 / count)
     if each == 1:
@@ -168,7 +217,7 @@ def _sampling(clustered: bool, shifted: bool) -> str:
     return "i.i.d. within each class" if shifted else "i.i.d."
 
 
-def _check_together(names: tuple[str, ...], clustered: bool, shifted: bool) -> None:
+def check_together(names: tuple[str, ...], *, clustered: bool, shifted: bool) -> None:
     """Refuse metrics for which nothing is known under clusters or other class shares."""
     if clustered and shifted:
         raise InputError("clusters and priors do not go together: give one of them")

@@ -14,7 +14,6 @@ from backproof._core.errors import InputError
 from backproof._core.results import ArrayResult
 from backproof.risk.counts import Counts, whole_numbers
 from backproof.risk.metrics.labels import (
-    Coded,
     Label,
     checked_labels,
     coded,
@@ -142,7 +141,7 @@ def confusions_by(
     keys = coded("by", by)
     same_length("y_true", len(true), "by", len(keys.codes))
     size, groups = len(names), len(keys.labels)
-    _refuse_too_many(groups * size * size, f"{groups} groups of {size} labels")
+    refuse_too_many(groups * size * size, f"{groups} groups of {size} labels")
     cells = np.bincount((keys.codes * size + true) * size + predicted, minlength=groups * size**2)
     return Confusions(labels=names, groups=keys.labels, counts=cells.reshape(groups, size, size))
 
@@ -155,27 +154,35 @@ def _codes(
     same_length("y_true", len(true.codes), "y_pred", len(predicted.codes))
     refuse_other_kind("y_true", true.labels, "y_pred", predicted.labels)
     if labels is None:
-        _refuse_unknown_predictions(true, predicted)
+        refuse_unknown_predictions(true.labels, predicted.labels)
         # Of equal labels (True, 1, 1.0) the dictionary keeps the first, the truth's.
         names = tuple(sorted(dict.fromkeys((*true.labels, *predicted.labels))))
     else:
         names = checked_labels(labels)
         refuse_other_kind("labels", names, "y_true", true.labels)
-    _refuse_too_many(len(names) ** 2, f"{len(names)} different labels")
+    refuse_too_many(len(names) ** 2, f"{len(names)} different labels")
     return names, true.among("y_true", names), predicted.among("y_pred", names)
 
 
-def _refuse_unknown_predictions(true: Coded, predicted: Coded) -> None:
-    unknown = [label for label in predicted.labels if label not in set(true.labels)]
-    if len(true.labels) > 1 and unknown:
+def refuse_unknown_predictions(
+    true: Sequence[Label], predicted: Sequence[Label], names: tuple[str, str] = ("y_true", "y_pred")
+) -> None:
+    """Raise `InputError` where the truth has two labels or more, and a prediction is none of them.
+
+    `names` is what the truth and the predictions are called.
+    """
+    known = set(true)
+    unknown = [label for label in predicted if label not in known]
+    if len(true) > 1 and unknown:
         raise InputError(
-            f"y_pred has labels that y_true never has: {_listed(unknown)}, where y_true has "
-            f"{_listed(true.labels)}; if they are right give every label as labels=, if y_pred "
-            "holds scores make labels of them first"
+            f"{names[1]} has labels that {names[0]} never has: {_listed(unknown)}, where "
+            f"{names[0]} has {_listed(true)}; if they are right give every label as labels=, if "
+            f"{names[1]} holds scores make labels of them first"
         )
 
 
-def _refuse_too_many(cells: int, what: str) -> None:
+def refuse_too_many(cells: int, what: str) -> None:
+    """Raise `InputError` where matrices would need more cells than fit the memory."""
     if cells > _MOST_CELLS:
         raise InputError(
             f"{what} need {cells} counts, more than {_MOST_CELLS}: expected classes, not measured "

@@ -74,7 +74,7 @@ class LossSummary(Result):
         a, b = self.examples, other.examples
         apart = other.total / b - self.total / a
         between = apart * apart * (a * (b / (a + b)))
-        return _summary(
+        return summary_within(
             a + b,
             self.total + other.total,
             self.squared_deviations + other.squared_deviations + between,
@@ -115,10 +115,10 @@ def summary_of(losses: NDArray[np.float64], low: float, high: float) -> LossSumm
     deviations = losses - total / n
     # Their own sum is 0 but for the rounding of the mean, which the second term takes out.
     squares = math.fsum((deviations * deviations).tolist())
-    return _summary(n, total, squares - math.fsum(deviations.tolist()) ** 2 / n, (low, high))
+    return summary_within(n, total, squares - math.fsum(deviations.tolist()) ** 2 / n, (low, high))
 
 
-def _summary(n: int, total: float, squares: float, ends: tuple[float, float]) -> LossSummary:
+def summary_within(n: int, total: float, squares: float, ends: tuple[float, float]) -> LossSummary:
     """Return a summary whose squared deviations rounding has not led out of what is possible."""
     low, high = ends
     most = n * (high - low) ** 2 / 4

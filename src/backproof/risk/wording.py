@@ -27,7 +27,7 @@ _NAMES = {
 _MOST_DIGITS = 12
 # Digits enough for any float64; decimal's own context would be the user's.
 _EXACT = Context(prec=400)
-_NOT_IN_PERCENT = ("kappa", "mcc", "auc", "log-loss", "brier")
+_NOT_IN_PERCENT = ("kappa", "mcc", "auc", "log-loss", "brier", "mean loss")
 
 
 class Quotable(Protocol):

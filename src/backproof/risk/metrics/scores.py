@@ -1,6 +1,6 @@
 """Metrics of scores and probabilities, measured: the value with an interval."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, SupportsIndex
 
 import numpy as np
@@ -28,6 +28,9 @@ ScoreMetric = Literal["auc", "log-loss", "brier"]
 SCORE_METRICS: tuple[ScoreMetric, ...] = ("auc", "log-loss", "brier")
 """Every metric on scores."""
 
+CLIP = 1e-3
+"""How far from 0 and 1 the probabilities of the log loss are kept."""
+
 _Scores = NDArray[np.float64]
 _Bools = NDArray[np.bool_]
 
@@ -41,7 +44,7 @@ def measure_scores(
     side: Side = "two-sided",
     labels: Iterable[Label] | None = None,
     positive: Label | None = None,
-    clip: float = 1e-3,
+    clip: float = CLIP,
     method: str | None = None,
     replicates: SupportsIndex = 10_000,
     seed: SupportsIndex = 0,
@@ -102,17 +105,18 @@ def measure_scores(
     }
     if metric == "auc":
         table = counts_by_score(is_positive, numbers)
-        name = one_of("method", method or "bounded-differences", (_OWN, *BOOTSTRAPS))
+        name = one_of("method", method or OF_AUC, (OF_AUC, *BOOTSTRAPS))
         value = float(auc(table))
+        classes = table.sum(axis=0).tolist()
         return Measurement(
             **common,
             estimate=None if np.isnan(value) else value,
             method=name,
-            **_bounded_differences(table, value, confidence, side)
-            if name == _OWN
+            **bounded_differences(classes, (value, value), confidence, side)
+            if name == OF_AUC
             else resampled(table, "auc", confidence, name, side, replicates, seed, (0.0, 1.0)),
         )
-    losses, high, remark = _losses(metric, is_positive, numbers, clip)
+    losses, high, remark = losses_of_scores(metric, is_positive, numbers, clip)
     found = mean_interval(
         losses, confidence, method or "betting", low=0.0, high=high, side=side, seed=seed
     )
@@ -121,19 +125,31 @@ def measure_scores(
     )
 
 
-_OWN = "bounded-differences"
+OF_AUC = "bounded-differences"
+"""The guaranteed method for the area."""
 
 
-def _bounded_differences(
-    table: NDArray[np.int64], value: float, confidence: float, side: Side
+def bounded_differences(
+    classes: Sequence[int], area: tuple[float, float], confidence: float, side: Side
 ) -> dict[str, Any]:
+    """Return what a `Measurement` says of the guaranteed interval for the area.
+
+    Parameters
+    ----------
+    classes
+        Numbers of negatives and of positives.
+    area
+        The least and the greatest value that the area on the examples may have.
+    confidence, side
+        As for `measure_scores`.
+    """
     tail = (1 - confidence) / 2 if side == "two-sided" else 1 - confidence
-    negatives, positives = table.sum(axis=0).tolist()
+    negatives, positives = classes
     margin = bounded_differences_margin(negatives, positives, tail)
-    centre = 0.5 if np.isnan(value) else value  # the margin is infinite there
+    least, greatest = np.nan_to_num(area, nan=0.5).tolist()  # the margin is infinite there
     return {
-        "lower": 0.0 if side == "upper" else max(0.0, centre - margin),
-        "upper": 1.0 if side == "lower" else min(1.0, centre + margin),
+        "lower": 0.0 if side == "upper" else max(0.0, least - margin),
+        "upper": 1.0 if side == "lower" else min(1.0, greatest + margin),
         "guarantee": "finite-sample",
         "assumptions": "independent examples; given how many are positive",
         "source": SOURCE,
@@ -141,8 +157,8 @@ def _bounded_differences(
     }
 
 
-def _losses(
-    metric: str, is_positive: _Bools, probabilities: _Scores, clip: float
+def losses_of_scores(
+    metric: str, is_positive: _Bools, probabilities: _Scores, clip: float = CLIP
 ) -> tuple[_Scores, float, str]:
     """Return the losses, the greatest one possible, and what to say of their range."""
     of_truth = np.where(is_positive, probabilities, 1 - probabilities)
@@ -159,13 +175,17 @@ def _losses(
 def _is_positive(truth: Coded, labels: Iterable[Label] | None, positive: Label | None) -> _Bools:
     names = truth.labels if labels is None else checked_labels(labels)
     refuse_other_kind("labels", names, "y_true", truth.labels)
-    codes = truth.among("y_true", names)
+    return positives_among(names, positive)[truth.among("y_true", names)]
+
+
+def positives_among(names: Sequence[Label], positive: Label | None) -> _Bools:
+    """Return for each of all labels whether it is the positive class."""
     if positive is None and set(names) <= {0, 1}:
         positive = 1
     if positive is not None and len(names) == 1:  # all of one class, perhaps of the other one
         refuse_other_kind("positive", (positive,), "y_true", names)
-        return np.full(len(codes), names[0] == positive)
-    return np.asarray(codes == position_of(positive, names))
+        return np.array([names[0] == positive])
+    return np.asarray(np.arange(len(names)) == position_of(positive, names))
 
 
 def _checked_scores(scores: ArrayLike, *, probabilities: bool) -> _Scores:

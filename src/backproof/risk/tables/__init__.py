@@ -1,0 +1,1 @@
+"""Predictions in tables of any size: counted where they lie, certified from the counts."""

@@ -1,0 +1,275 @@
+"""Files as tables of DuckDB, the embedded default."""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, SupportsIndex
+
+import narwhals as nw
+
+from backproof._core.checks import whole_number
+from backproof._core.errors import EngineError, InputError
+from backproof._tables.duck import first_line, literal, split_line, text_rows
+from backproof.risk.tables.columns import NUMBERS, Columns
+from backproof.risk.tables.expression import FILE
+from backproof.risk.tables.paths import Format
+from backproof.risk.tables.scan import Scan, Wording
+from backproof.risk.tables.sources import SourceFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+_WORDINGS: dict[Format, Wording] = {"parquet": "typed", "json": "json", "text": "text"}
+_ADVICE = re.compile(r"Possible |Column .* is being converted|\* |file = ")
+
+
+@contextmanager
+def connected(
+    memory_limit: str | None = None, threads: SupportsIndex | None = None
+) -> Iterator["DuckDBPyConnection"]:
+    """Yield a connection to a database in memory, which spills to a temporary folder of its own.
+
+    Parameters
+    ----------
+    memory_limit
+        Such as ``500MB``; ``None``: DuckDB's own, four fifths of the machine's memory.
+    threads
+        At least 1; ``None``: one a core.
+
+    Raises
+    ------
+    InputError
+        If a limit is none.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="backproof-") as spill:
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": spill,
+            "preserve_insertion_order": "false",  # nothing here depends on it, and it takes memory
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        if threads is not None:
+            settings["threads"] = whole_number("threads", threads, at_least=1)
+        if memory_limit is not None:
+            settings["memory_limit"] = memory_limit
+        try:
+            connection = duckdb.connect(config=settings)
+        except (duckdb.Error, TypeError) as error:
+            raise InputError(
+                "memory_limit must be a size such as 500MB, and threads a number that DuckDB "
+                f"takes, got {memory_limit!r} and {threads!r}: {_first_line(error)}"
+            ) from None
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def scan(
+    connection: "DuckDBPyConnection",
+    places: tuple[Path, ...],
+    files: tuple[SourceFile, ...],
+    kind: Format,
+    columns: Columns,
+) -> Scan:
+    """Return files of one format as one table; `InputError` where they cannot be that."""
+    import duckdb
+
+    names = {str(place.absolute()): file.path for place, file in zip(places, files, strict=True)}
+    paths = [literal(place) for place in places]
+
+    def explained(error: Exception) -> Exception:
+        return _explained(error, names, lambda path: _relation(connection, kind, path, columns))
+
+    try:
+        relation = _RELATIONS[kind](connection, paths, columns)
+    except duckdb.Error as error:
+        raise explained(error) from error
+    parquet = kind == "parquet"
+    return Scan(
+        frame=nw.from_native(relation),
+        wording=_WORDINGS[kind],
+        files=files,
+        places=places,
+        by_file=not parquet,
+        rows_of_files=(lambda: _rows_of_parquet(connection, paths)) if parquet else None,
+        named_by_engine=names.__getitem__,
+        explained=explained,
+    )
+
+
+def _parquet(
+    connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns
+) -> "DuckDBPyRelation":
+    _check_kinds(connection, paths, columns)
+    return connection.sql("SELECT * FROM read_parquet($path)", params={"path": list(paths)})
+
+
+def _rows_of_parquet(connection: "DuckDBPyConnection", paths: Sequence[str]) -> dict[str, int]:
+    query = "SELECT file_name, num_rows FROM parquet_file_metadata($path)"
+    rows = connection.execute(query, {"path": list(paths)}).fetchall()
+    return {str(Path(name).absolute()): number for name, number in rows}
+
+
+def _check_kinds(connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns) -> None:
+    """Refuse columns that are text in one file and numbers in another, which DuckDB converts."""
+    query = """
+        SELECT name, kind, min(file_name) FROM (
+            SELECT name, file_name, CASE
+                WHEN coalesce(converted_type, '') = 'DECIMAL' THEN 'numbers'
+                WHEN type IN ('BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY') THEN 'text'
+                ELSE 'numbers' END AS kind
+            FROM parquet_schema($path)
+            WHERE list_contains($names, name) AND coalesce(num_children, 0) = 0
+        ) GROUP BY name, kind ORDER BY name, kind
+    """
+    names = list(columns.named().values())
+    found = connection.execute(query, {"path": list(paths), "names": names}).fetchall()
+    for (name, kind, file), (other, other_kind, other_file) in pairwise(found):
+        if name == other:
+            raise InputError(
+                f"the column {name!r} holds {kind} in {file} and {other_kind} in {other_file}: "
+                "write all files with one type"
+            )
+
+
+def _text(
+    connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns
+) -> "DuckDBPyRelation":
+    """Return the lines of text files; those with other columns, or in another order, by name."""
+    headers: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for path in paths:
+        tabs = ".tsv" in path.lower()
+        delim, cells = split_line(first_line(connection, path), "\t" if tabs else None)
+        names = tuple(cell.strip() for cell in cells)
+        _check_header(path, names, columns)
+        headers.setdefault((delim, names), []).append(path)
+    parts = [
+        connection.sql(
+            _text_query(names, columns),
+            params={"path": same, "delim": delim, "quote": '"', "escape": '"'},
+        )
+        for (delim, names), same in headers.items()
+    ]
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.union(part)
+    return whole
+
+
+def _text_query(names: tuple[str, ...], columns: Columns) -> str:
+    named = columns.named()
+    numbers = {named[part] for part in NUMBERS if part in named}
+    kinds = {
+        f"c{place}": "DOUBLE" if name in numbers else "VARCHAR" for place, name in enumerate(names)
+    }
+    chosen = [
+        f"c{names.index(name)} AS {_identifier(name)}" for name in dict.fromkeys(named.values())
+    ]
+    rows = text_rows(kinds, header=True, file=True)
+    return f"SELECT {', '.join(chosen)}, filename AS {FILE_COLUMN} FROM {rows}"
+
+
+def _check_header(path: str, names: tuple[str, ...], columns: Columns) -> None:
+    for part, name in columns.named().items():
+        if names.count(name) != 1:
+            found = "has no column" if name not in names else "has several columns"
+            listed = ", ".join(map(repr, names[:12])) + (", …" if len(names) > 12 else "")
+            raise InputError(
+                f"{path} {found} named {name!r}, which is to be the {part}; its first line names "
+                f"{listed}"
+            )
+
+
+def _json(
+    connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns
+) -> "DuckDBPyRelation":
+    named = columns.named()
+    kinds = {name: "DOUBLE" if part in NUMBERS else "JSON" for part, name in named.items()}
+    listed = ", ".join(f"{_text_literal(name)}: '{kind}'" for name, kind in kinds.items())
+    chosen = ", ".join(map(_identifier, kinds))
+    return connection.sql(
+        f"SELECT {chosen}, filename AS {FILE_COLUMN} FROM read_json($path, format = 'auto', "
+        f"filename = true, columns = {{{listed}}})",
+        params={"path": list(paths)},
+    )
+
+
+_RELATIONS = {"parquet": _parquet, "text": _text, "json": _json}
+FILE_COLUMN = f'"{FILE}"'
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text_literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _relation(
+    connection: "DuckDBPyConnection", kind: Format, path: str, columns: Columns
+) -> "DuckDBPyRelation":
+    return _RELATIONS[kind](connection, [literal(Path(path))], columns)
+
+
+def _explained(
+    error: Exception, names: dict[str, str], alone: Callable[[str], "DuckDBPyRelation"]
+) -> Exception:
+    """Return an error that names the file, and the line where DuckDB knows it.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    names
+        From absolute paths to the paths that people know.
+    alone
+        Returns the table of one file.
+    """
+    import duckdb
+
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return EngineError(
+            f"DuckDB {duckdb.__version__} ran out of memory: {_first_line(error)}; nothing was "
+            "certified: raise memory_limit, or group by a column with fewer values"
+        )
+    if not isinstance(error, duckdb.Error):
+        return error
+    culprit = max((path for path in names if path in str(error)), key=len, default=None)
+    if culprit is None:
+        culprit, error = next(
+            ((path, own) for path in names if (own := _failure(alone, path))), (None, error)
+        )
+    where = "the files" if culprit is None else names[culprit]
+    told = "; ".join(_without_advice(str(error)))
+    return InputError(f"cannot read {where}: {told}; nothing was certified")
+
+
+def _failure(alone: Callable[[str], "DuckDBPyRelation"], path: str) -> Exception | None:
+    """Return the error that reading one file to its end raises, if it does."""
+    import duckdb
+
+    try:
+        alone(path).aggregate("count(COLUMNS(*))").fetchall()
+    except duckdb.Error as error:
+        return error
+    return None
+
+
+def _without_advice(text: str) -> Iterator[str]:
+    """Yield the lines of an error of DuckDB up to its advice, which is about its own options."""
+    for line in text.splitlines():
+        if _ADVICE.match(line.strip()):
+            return
+        if line.strip():
+            yield line.strip().rstrip(".")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,85 @@
+"""What a table was read from."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backproof._core.errors import EngineError, InputError
+from backproof._core.numbers import counted
+from backproof._core.results import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile(Result):
+    """A file that was counted."""
+
+    path: str
+    """The path as it was given, or found under a folder or by a pattern."""
+    bytes: int | None
+    """Its size; ``None`` where it is not on this machine's file systems."""
+    modified: datetime | None
+    """When it was last written, in UTC; ``None`` likewise."""
+    rows: int | None
+    """Number of its rows; ``None`` where only that of all files is known."""
+
+    @property
+    def identity(self) -> tuple[str, int | None, datetime | None]:
+        """What is equal for two files only if they are one."""
+        return self.path, self.bytes, self.modified
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Result):
+    """A table that was counted, and the engine that did."""
+
+    engine: str
+    """Name of the engine."""
+    version: str
+    """Its version."""
+    rows: int
+    """Number of rows, incomplete ones included."""
+    files: tuple[SourceFile, ...]
+    """The files, sorted; empty for a table that the engine held already."""
+
+    def __str__(self) -> str:
+        size = sum(file.bytes or 0 for file in self.files)
+        known = bool(self.files) and all(file.bytes is not None for file in self.files)
+        where = f" in {counted(len(self.files), 'file')}" if self.files else ""
+        length = f" ({_readable(size)})" if known else ""
+        return (
+            f"{counted(self.rows, 'row')}{where}{length}, counted by {self.engine} {self.version}"
+        )
+
+
+def stated(path: str, file: Path) -> SourceFile:
+    """Return what is known of a file before it is read; `InputError` where there is none."""
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    # In microseconds, as a datetime keeps them; two states of a file closer than that are one.
+    modified = datetime.fromtimestamp(state.st_mtime_ns // 1000 / 1e6, UTC)
+    return SourceFile(path=path, bytes=state.st_size, modified=modified, rows=None)
+
+
+def check_unchanged(files: tuple[SourceFile, ...], places: tuple[Path, ...]) -> None:
+    """Raise `EngineError` if a file is not what it was before it was read."""
+    for file, place in zip(files, places, strict=True):
+        try:
+            now = stated(file.path, place)
+        except InputError:
+            now = None
+        if now is None or now.identity != file.identity:
+            raise EngineError(
+                f"{file.path} changed while it was read: nothing was certified; count again when "
+                "nobody writes to it"
+            )
+
+
+def _readable(size: int) -> str:
+    value, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{size} bytes" if unit == "bytes" else f"{value:.3g} {unit}"

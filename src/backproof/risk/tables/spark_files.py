@@ -1,0 +1,129 @@
+"""Files as data frames of Spark."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import narwhals as nw
+
+from backproof._core.errors import EngineError, InputError
+from backproof._tables.duck import split_line
+from backproof.risk.tables.expression import FILE
+from backproof.risk.tables.paths import Format
+from backproof.risk.tables.scan import Scan
+from backproof.risk.tables.sources import SourceFile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_PATH = "_metadata.file_path"
+
+
+def session(master: str | None = None) -> "SparkSession":
+    """Return the session that there is, or a new one at a master's address.
+
+    Parameters
+    ----------
+    master
+        Such as ``spark://host:7077``, ``yarn`` or ``local[2]``; ``None``: the running session, or
+        what Spark's own configuration says.
+
+    Raises
+    ------
+    InputError
+        If PySpark is not installed.
+    EngineError
+        If Spark does not start.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise InputError(
+            "engine spark needs PySpark and a Java runtime: pip install 'backproof[spark]'"
+        ) from None
+    builder: Any = SparkSession.builder
+    if master is not None:
+        builder = builder.master(master)
+    try:
+        made: SparkSession = builder.appName("backproof").getOrCreate()
+    except Exception as error:
+        raise EngineError(
+            f"Spark did not start at {master or 'its default master'}: {_told(error)}; check the "
+            "address, and that a Java runtime is on the path"
+        ) from error
+    return made
+
+
+def scan(
+    paths: Sequence[str],
+    places: tuple[Path, ...],
+    files: tuple[SourceFile, ...],
+    kind: Format,
+) -> Scan:
+    """Return files of one format as one table.
+
+    Parameters
+    ----------
+    paths
+        The paths, or addresses that Spark reads.
+    places, files
+        What is known of those on this machine; empty for addresses.
+    kind
+        Their format.
+    """
+    from pyspark.sql import functions as F  # noqa: N812 - its usual name
+
+    try:
+        frame = _read(session(), paths, kind).withColumn(FILE, F.col(_PATH))
+    except EngineError:
+        raise
+    except Exception as error:
+        raise explained(error) from error
+    names = {str(place.absolute()): file.path for place, file in zip(places, files, strict=True)}
+
+    def rows() -> dict[str, int]:
+        return {row[0]: row[1] for row in frame.groupBy(FILE).count().collect()}
+
+    return Scan(
+        frame=nw.from_native(frame),
+        wording="text" if kind == "text" else "typed",
+        files=files,
+        places=places,
+        by_file=kind != "parquet",
+        rows_of_files=rows if kind == "parquet" else None,
+        named_by_engine=lambda path: _named(path, names),
+        explained=explained,
+    )
+
+
+def _read(spark: "SparkSession", paths: Sequence[str], kind: Format) -> "DataFrame":
+    given = list(paths)
+    if kind == "parquet":
+        return spark.read.parquet(*given)
+    if kind == "json":
+        return spark.read.json(given, mode="FAILFAST")
+    first = spark.read.text(given[0]).first()
+    delim, _ = split_line("" if first is None else first[0])
+    # Without these Spark drops or fills up lines of another length, and does not look at all
+    # headers nor, where it needs few columns, at the others.
+    return (
+        spark.read.option("columnPruning", value=False)
+        .option("enforceSchema", value=False)
+        .csv(given, header=True, sep=delim, quote='"', escape='"', mode="FAILFAST")
+    )
+
+
+def _named(path: str, names: dict[str, str]) -> str:
+    local = "/" + unquote(path).removeprefix("file:").lstrip("/")
+    return names.get(local, path)
+
+
+def explained(error: Exception) -> Exception:
+    """Return an error of Spark in one line."""
+    return EngineError(f"Spark could not count the files: {_told(error)}; nothing was certified")
+
+
+def _told(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
