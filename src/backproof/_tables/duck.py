@@ -22,7 +22,9 @@ def literal(file: Path) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in str(file.absolute()))
 
 
-def text_rows(columns: dict[str, str], *, header: bool = False, file: bool = False) -> str:
+def text_rows(
+    columns: dict[str, str], *, header: bool = False, file: bool = False, mark: str = ""
+) -> str:
     """Return the SQL for the lines of text files with these columns, from names to types.
 
     Its parameters are the path or the paths, the delimiter, the quote and the escape, ``$path``,
@@ -36,12 +38,14 @@ def text_rows(columns: dict[str, str], *, header: bool = False, file: bool = Fal
         Whether the first line of each file is one of names, to be left out.
     file
         Whether to add a column ``filename``.
+    mark
+        What the names of the parameters end in, so that those of several queries differ.
     """
     kinds = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     return (
-        f"read_csv($path, auto_detect = false, header = {header}, skip = 0, comment = '', "
-        f"hive_partitioning = false, filename = {file}, delim = $delim, quote = $quote, "
-        f"escape = $escape, columns = {{{kinds}}})"
+        f"read_csv($path{mark}, auto_detect = false, header = {header}, skip = 0, comment = '', "
+        f"hive_partitioning = false, filename = {file}, delim = $delim{mark}, "
+        f"quote = $quote{mark}, escape = $escape{mark}, columns = {{{kinds}}})"
     )
 
 

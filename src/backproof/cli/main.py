@@ -18,8 +18,10 @@ from backproof._core.errors import BackproofError
 from backproof.cli.startup import postpone_unused
 
 _COMMANDS = (
+    "certify",
     "check",
     "compare",
+    "count",
     "coverage",
     "explain",
     "interval",

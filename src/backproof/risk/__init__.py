@@ -37,7 +37,8 @@ from backproof.risk.planning.methods import PLANS
 from backproof.risk.rank import rank
 from backproof.risk.ranking import RankedModel, RankedPair, Ranking
 from backproof.risk.simulate import simulate_errors
-from backproof.risk.tables.certify_table import certify_counts, certify_table
+from backproof.risk.tables.certify_counts import certify_counts
+from backproof.risk.tables.certify_table import certify_table
 from backproof.risk.tables.count import count_table
 from backproof.risk.tables.counts import Counts
 from backproof.risk.tables.sources import Source, SourceFile

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from backproof._core.numbers import counted
 from backproof._core.results import Result
 from backproof.risk.certificate_html import fragment, page
+from backproof.risk.comparison import Comparison
 from backproof.risk.metrics.labels import Label
 from backproof.risk.metrics.measurement import Measurement
 from backproof.risk.tables.sources import Source
 from backproof.risk.wording import method_name, percent, quote, shown
 
 _TITLE = "Certificate of the test error"
+_AGAINST = "Against the baseline (A: these predictions, B: the baseline)"
 _MOST_FILES = 20  # that are named on a page; all are in the JSON
 
 
@@ -55,11 +57,15 @@ class Certificate(Result):
     """The tables that were counted; empty for arrays."""
     dropped: int = 0
     """Rows of these tables that were left out, since a value was missing."""
+    comparison: Comparison | None = None
+    """The comparison with another model on the same examples, as B; one more statement."""
+    baseline: tuple[Source, ...] = ()
+    """The tables with the predictions of that model."""
 
     @property
     def correction(self) -> str:
         """What was done about there being several statements, as a sentence."""
-        count = len(self.statements)
+        count = len(self.statements) + (self.comparison is not None)
         asymptotic = any(one.measurement.guarantee == "asymptotic" for one in self.statements)
         if count == 1:
             nearly = "approximately " if asymptotic else ""
@@ -81,7 +87,9 @@ class Certificate(Result):
 
     def __str__(self) -> str:
         lines = [self._quoted(one) for one in self.statements]
-        if len(lines) > 1:
+        if self.comparison is not None:
+            lines.append(f"{_AGAINST}: {self.comparison}")
+        if len(self.statements) + (self.comparison is not None) > 1:
             lines.insert(0, self.correction)
         lines += self._origin()
         return "\n".join(lines)
@@ -105,9 +113,10 @@ class Certificate(Result):
             ("examples", "metric", "estimate", "interval", "method", "m"),
             rows,
             (
+                *([] if self.comparison is None else [f"{_AGAINST}: {self.comparison}"]),
                 *(f"Assumes {one}." for one in self.assumptions),
                 *(f"{line}." for line in self._origin()),
-                *_files(self.sources),
+                *_files((*self.sources, *self.baseline)),
                 f"Backproof {self.backproof}.",
             ),
         )
@@ -115,6 +124,7 @@ class Certificate(Result):
     def _origin(self) -> list[str]:
         """Return in words what was counted, and what was left out."""
         lines = [f"From {source}" for source in self.sources]
+        lines += [f"B: from {source}" for source in self.baseline]
         if self.dropped:
             rows = sum(source.rows for source in self.sources)
             lines.append(f"Left out {self.dropped} of {counted(rows, 'row')} with a missing value")

@@ -1,6 +1,6 @@
 """Certificates: several metrics, of all examples and by group, with one joint confidence."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -11,6 +11,7 @@ from backproof._core.checks import one_of, open_unit, whole_number
 from backproof._core.errors import InputError
 from backproof._core.seeds import check_seed
 from backproof.risk.certificate import Certificate
+from backproof.risk.comparison import Comparison
 from backproof.risk.confusion import confusion
 from backproof.risk.methods.method import SIDES, Side
 from backproof.risk.metrics.labels import Coded, Label, coded, position_of, same_length
@@ -117,6 +118,7 @@ def certificate_of(
     replicates: SupportsIndex,
     seed: SupportsIndex,
     clusters: int | None,
+    compared: Callable[[float, int], Comparison] | None = None,
     **origin: Any,
 ) -> Certificate:
     """Return the certificate about parts, the first of which is all examples.
@@ -131,6 +133,9 @@ def certificate_of(
         As for `certify`.
     clusters
         Number of clusters, where only these are independent.
+    compared
+        Returns the comparison with another model, which is one more statement, at a confidence and
+        with a seed.
     **origin
         Fields of the certificate that say where the examples come from.
 
@@ -144,7 +149,9 @@ def certificate_of(
     shares = None if priors is None else checked_priors(priors, table.labels)
     request = Request(
         metrics=metrics,
-        each=shared(open_unit("confidence", confidence), len(metrics) * len(parts)),
+        each=shared(
+            open_unit("confidence", confidence), len(metrics) * len(parts) + (compared is not None)
+        ),
         side=side,
         labels=table.labels,
         positive=_checked_positive(positive, metrics, table.labels),
@@ -166,6 +173,7 @@ def certificate_of(
         clusters=clusters,
         seed=request.seed,
         backproof=__version__,
+        comparison=None if compared is None else compared(request.each, request.seed),
         **origin,
     )
 

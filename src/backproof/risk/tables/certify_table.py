@@ -1,26 +1,21 @@
 """Certificates of predictions in tables."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, SupportsIndex
 
-import numpy as np
-
-from backproof._core.checks import one_of, open_unit
+from backproof._core.checks import open_unit
 from backproof._core.errors import InputError
-from backproof._core.seeds import check_seed
 from backproof.risk.certificate import Certificate
-from backproof.risk.certify import certificate_of, check_together, checked_metrics, shared
-from backproof.risk.confusion import refuse_too_many, refuse_unknown_predictions
-from backproof.risk.methods.method import SIDES, Side
-from backproof.risk.metrics.labels import Label, checked_labels, refuse_other_kind
-from backproof.risk.metrics.scores import SCORE_METRICS
-from backproof.risk.tables.certify_losses import certify_losses
-from backproof.risk.tables.count import count_table
-from backproof.risk.tables.counts import EXAMPLES, PREDICTED, TRUE, Counts
-from backproof.risk.tables.parts import parts_of
+from backproof.risk.certify import checked_metrics
+from backproof.risk.methods.method import Side
+from backproof.risk.metrics.labels import Label
+from backproof.risk.tables.certify_counts import DEFAULT_METRICS, certificate_of_counts
+from backproof.risk.tables.columns import Columns, checked_columns
+from backproof.risk.tables.count import count_columns, count_scan, queried
+from backproof.risk.tables.counts import Counts
+from backproof.risk.tables.pairs import Pairs, pairs_of
 from backproof.risk.tables.paths import Engine
-
-_DEFAULT = ("error",)
 
 
 def certify_table(
@@ -35,13 +30,15 @@ def certify_table(
     loss: str | None = None,
     low: float = 0.0,
     high: float = 1.0,
-    metrics: str | Iterable[str] = _DEFAULT,
+    metrics: str | Iterable[str] = DEFAULT_METRICS,
     confidence: float = 0.95,
     side: Side = "two-sided",
     priors: Mapping[Any, float] | None = None,
     labels: Iterable[Label] | None = None,
     positive: Label | None = None,
     drop_missing: bool = False,
+    baseline: Any = None,
+    key: str | None = None,
     replicates: SupportsIndex = 10_000,
     seed: SupportsIndex = 0,
     engine: Engine = "duckdb",
@@ -59,6 +56,12 @@ def certify_table(
         The table and its columns, as for `count_table`.
     metrics, confidence, side, priors, labels, positive, drop_missing, replicates, seed
         What is asked, as for `certify_counts`.
+    baseline
+        The predictions of another model on the same examples, in a table of the same engine with
+        the same columns. Both are then compared too, paired, in the certificate's `comparison`:
+        its interval shares the joint confidence.
+    key
+        The column that tells the examples apart, in both tables: whole numbers or text, each once.
     engine, memory_limit, threads
         As for `count_table`.
 
@@ -73,8 +76,7 @@ def certify_table(
         # Before the counting, which may take long.
         checked_metrics(metrics, with_scores=score is not None)
     open_unit("confidence", confidence)
-    counts = count_table(
-        predictions,
+    columns = checked_columns(
         label,
         prediction,
         by=by,
@@ -84,147 +86,54 @@ def certify_table(
         loss=loss,
         low=low,
         high=high,
-        engine=engine,
-        memory_limit=memory_limit,
-        threads=threads,
     )
-    return certify_counts(
-        counts,
-        metrics=metrics,
-        confidence=confidence,
-        side=side,
-        priors=priors,
-        labels=labels,
-        positive=positive,
-        drop_missing=drop_missing,
-        replicates=replicates,
-        seed=seed,
+    limits: dict[str, Any] = {"engine": engine, "memory_limit": memory_limit, "threads": threads}
+    asked: dict[str, Any] = {
+        "metrics": metrics,
+        "confidence": confidence,
+        "side": side,
+        "priors": priors,
+        "labels": labels,
+        "positive": positive,
+        "drop_missing": drop_missing,
+        "replicates": replicates,
+        "seed": seed,
+    }
+    if baseline is None and key is None:
+        return certificate_of_counts(count_columns(predictions, columns, **limits), **asked)
+    _check_comparable(baseline, key, columns)
+    counts, of_baseline, pairs = _counted_with_baseline(
+        (predictions, baseline), columns, str(key), drop_missing=drop_missing, **limits
     )
+    found = certificate_of_counts(counts, pairs=pairs, **asked)
+    return replace(found, baseline=of_baseline.sources)
 
 
-def certify_counts(
-    counts: Counts,
-    *,
-    metrics: str | Iterable[str] = _DEFAULT,
-    confidence: float = 0.95,
-    side: Side = "two-sided",
-    priors: Mapping[Any, float] | None = None,
-    labels: Iterable[Label] | None = None,
-    positive: Label | None = None,
-    drop_missing: bool = False,
-    replicates: SupportsIndex = 10_000,
-    seed: SupportsIndex = 0,
-) -> Certificate:
-    """Say what counted predictions say of a classifier, in statements that hold together.
-
-    Parameters
-    ----------
-    counts
-        From `count_table`, or a sum of several.
-    metrics
-        Keys of `METRICS`; where scores were counted also ``auc``, ``log-loss`` and ``brier``. What
-        the bins of the scores leave open is added to their intervals. Left alone where losses were
-        counted: the certificate is about their mean.
-    confidence
-        Probability that all statements hold, in (0, 1).
-    side
-        ``two-sided``, or one bound: ``upper`` or ``lower``.
-    priors, labels, positive, replicates, seed
-        As for `certify`.
-    drop_missing
-        Whether rows with a missing value are left out; without it they are an error. That the
-        others are then a fair sample is for you to know.
-
-    Raises
-    ------
-    InputError
-        If rows are incomplete, or an argument is out of range.
-    """
-    if not isinstance(counts, Counts):
+def _check_comparable(baseline: Any, key: str | None, columns: Columns) -> None:
+    if baseline is None or key is None:
         raise InputError(
-            f"expected counts, got {type(counts).__name__}: make them with count_table"
+            "baseline and key go together, got one of them: the key is the column that tells the "
+            "examples apart in both tables"
         )
-    _check_missing(counts, drop_missing=drop_missing)
-    origin = {"sources": counts.sources, "dropped": counts.incomplete}
-    if counts.columns.loss is not None:
-        _check_alone(metrics, priors, labels, positive)
-        groups = 1 + len(counts.groups)
-        return certify_losses(
-            counts,
-            confidence=float(confidence),
-            each=shared(open_unit("confidence", confidence), groups),
-            side=one_of("side", side, SIDES),  # type: ignore[arg-type]
-            seed=check_seed(seed),
-            **origin,
-        )
-    names = checked_metrics(metrics, with_scores=counts.columns.score is not None)
-    check_together(names, clustered=bool(counts.clusters), shifted=priors is not None)
-    unscored = [name for name in names if name not in SCORE_METRICS]
-    if unscored and counts.columns.prediction is None:
+    if columns.loss is not None or columns.prediction is None or columns.weight is not None:
         raise InputError(
-            f"{unscored[0]} needs predicted labels, but no column of them was counted: give "
-            f"prediction=, or one of {', '.join(SCORE_METRICS)} as metrics"
+            "a baseline is compared by predicted labels, a row an example: leave out loss and "
+            "weight, and give prediction"
         )
-    return certificate_of(
-        parts_of(counts, _every_label(counts, labels)),
-        names,
-        confidence=confidence,
-        side=side,
-        priors=priors,
-        positive=positive,
-        replicates=replicates,
-        seed=seed,
-        clusters=len(counts.clusters) or None,
-        **origin,
-    )
 
 
-def _check_missing(counts: Counts, *, drop_missing: bool) -> None:
-    if counts.incomplete and not drop_missing:
-        raise InputError(
-            f"there are {counts.told_missing()}: fill them in, or leave these rows out with "
-            "drop_missing=True if being incomplete has nothing to do with being right"
-        )
-    if not counts.examples:
-        raise InputError("no complete row has an example: expected at least one")
+def _counted_with_baseline(
+    tables: tuple[Any, Any], columns: Columns, key: str, *, drop_missing: bool, **limits: Any
+) -> tuple[Counts, Counts, Pairs]:
+    """Return the counts of a table and of its baseline, and both paired."""
+    from backproof.risk.tables.opening import opened  # imports Narwhals, which takes a while
+    from backproof.risk.tables.pairs_query import paired, read_back
 
-
-def _check_alone(metrics: Any, priors: Any, labels: Any, positive: Any) -> None:
-    """Refuse what is about labels where only losses were counted."""
-    asked = tuple(metrics) if not isinstance(metrics, str) else (metrics,)
-    given = {"metrics": asked != _DEFAULT, "priors": priors, "labels": labels, "positive": positive}
-    for name, value in given.items():
-        if value is not None and value is not False:
-            raise InputError(
-                f"{name} is about labels, but losses were counted: leave it out, or count labels "
-                "and predictions"
-            )
-
-
-def _every_label(counts: Counts, labels: Iterable[Label] | None) -> tuple[Label, ...]:
-    """Return the labels of the matrices; `InputError` where they cannot be right."""
-    refuse_too_many(len(counts.labels) ** 2, f"{len(counts.labels)} different labels")
-    if labels is None:
-        _refuse_unknown(counts)
-        return counts.labels
-    names = checked_labels(labels)
-    refuse_other_kind("labels", names, str(counts.columns.label), counts.labels)
-    unknown = [label for label in counts.labels if label not in set(names)]
-    if unknown:
-        raise InputError(
-            f"the table has {len(unknown)} labels that labels= has not, the first {unknown[0]!r}: "
-            "give every label that may occur"
-        )
-    return names
-
-
-def _refuse_unknown(counts: Counts) -> None:
-    if counts.columns.prediction is None:
-        return
-    occurring = counts.cells[counts.cells[:, EXAMPLES] > 0]
-    true, predicted = (
-        [counts.labels[at] for at in np.unique(occurring[:, place])] for place in (TRUE, PREDICTED)
-    )
-    refuse_unknown_predictions(
-        true, predicted, (str(counts.columns.label), counts.columns.prediction)
-    )
+    plain = Columns(label=columns.label, prediction=columns.prediction)
+    keyed = replace(plain, key=key)
+    joined = (replace(keyed, cluster=columns.cluster), keyed)
+    with opened([(tables[0], replace(columns, key=key)), (tables[1], keyed)], **limits) as scans:
+        counts = count_scan(scans[0], columns), count_scan(scans[1], plain)
+        frames = scans[0].frame, scans[1].frame
+        found = read_back(queried(lambda: paired(*frames, joined), scans), frames, joined)
+        return *counts, pairs_of(found, joined[0], scans, drop_missing=drop_missing)

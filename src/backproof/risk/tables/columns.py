@@ -28,6 +28,8 @@ class Columns(Result):
     """Losses in [low, high], instead of labels and predictions."""
     weight: str | None = None
     """Number of examples that a row stands for."""
+    key: str | None = None
+    """Keys of examples, by which two tables are joined."""
     low: float = 0.0
     """The smallest loss that is possible."""
     high: float = 1.0
@@ -50,7 +52,7 @@ class Columns(Result):
 
     def named(self) -> dict[str, str]:
         """Return the names of the columns in use by the part they play, keys first."""
-        parts: tuple[str, ...] = ("by", "cluster", "label", "prediction", *NUMBERS)
+        parts: tuple[str, ...] = ("by", "cluster", "key", "label", "prediction", *NUMBERS)
         if self.loss is not None:
             parts = ("by", "cluster", "loss", "weight")
         return {part: getattr(self, part) for part in parts if getattr(self, part) is not None}

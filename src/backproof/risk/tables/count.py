@@ -1,5 +1,6 @@
 """Predictions counted where they lie."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from backproof._core.errors import EngineError
@@ -80,29 +81,52 @@ def count_table(
         low=low,
         high=high,
     )
+    return count_columns(
+        predictions, columns, engine=engine, memory_limit=memory_limit, threads=threads
+    )
+
+
+def count_columns(predictions: Any, columns: Columns, **limits: Any) -> Counts:
+    """Count a table by checked columns; `limits` are the engine and its, as for `count_table`."""
     from backproof.risk.tables.opening import opened  # imports Narwhals, which takes a while
 
-    with opened(
-        predictions, columns, engine=engine, memory_limit=memory_limit, threads=threads
-    ) as scan:
-        try:
-            return _counted(scan, columns)
-        finally:
-            # An error may be due to a change, which then is what to tell.
-            check_unchanged(scan.files, scan.places)
+    with opened([(predictions, columns)], **limits) as (scan,):
+        return count_scan(scan, columns)
 
 
-def _counted(scan: "Scan", columns: Columns) -> Counts:
+def count_scan(scan: "Scan", columns: Columns) -> Counts:
+    """Count an open table, as `count_table` does."""
     from backproof.risk.tables.assembly import assembled
     from backproof.risk.tables.expression import counted
-    from backproof.risk.tables.frames import engine_of, fetched
+    from backproof.risk.tables.frames import engine_of
+
+    def query() -> Any:
+        return counted(scan.frame, columns, by_file=scan.by_file)
+
+    return assembled(queried(query, [scan]), columns, scan, engine_of(scan.frame))
+
+
+def queried(query: Callable[[], Any], scans: "Sequence[Scan]") -> dict[str, list[Any]]:
+    """Return the result of a query over open tables, which must not change meanwhile.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read; the message says which.
+    EngineError
+        If the engine cannot finish, or a file changes meanwhile.
+    """
+    from backproof.risk.tables.frames import fetched
 
     try:
-        query = counted(scan.frame, columns, by_file=scan.by_file)
-        found = fetched(query)
+        return fetched(query())
     except EngineError as error:
         cause = error.__cause__
-        if scan.explained is None or not isinstance(cause, Exception):
-            raise
-        raise scan.explained(cause) from cause
-    return assembled(found, columns, scan, engine_of(scan.frame))
+        for scan in scans:
+            if scan.explained is not None and isinstance(cause, Exception):
+                raise scan.explained(cause) from cause
+        raise
+    finally:
+        # An error may be due to a change, which then is what to tell.
+        for scan in scans:
+            check_unchanged(scan.files, scan.places)

@@ -113,9 +113,9 @@ class Counts(ArrayResult):
                 f"{_listed(self.columns)} and {_listed(other.columns)}: count both shards alike"
             )
         _refuse_twice(self.sources, other.sources)
-        labels = _union("labels", self.labels, other.labels)
-        groups = _union("groups", self.groups, other.groups)
-        clusters = _union("clusters", self.clusters, other.clusters)
+        labels = union("labels", self.labels, other.labels)
+        groups = union("groups", self.groups, other.groups)
+        clusters = union("clusters", self.clusters, other.clusters)
         cells = np.concatenate([_moved(shard, groups, clusters, labels) for shard in (self, other)])
         merged = merged_cells(cells, np.concatenate([self.numbers, other.numbers]))
         return replace(
@@ -186,13 +186,14 @@ def _moved(
     return cells
 
 
-def _union(what: str, first: tuple[Label, ...], second: tuple[Label, ...]) -> tuple[Label, ...]:
+def union(what: str, first: tuple[Label, ...], second: tuple[Label, ...]) -> tuple[Label, ...]:
+    """Return the different labels of both, sorted; `InputError` where text meets numbers."""
     every = dict.fromkeys((*first, *second))
     texts = [label for label in every if isinstance(label, str)]
     if 0 < len(texts) < len(every):
         number = next(label for label in every if not isinstance(label, str))
         raise InputError(
-            f"{what} are text in one shard, such as {texts[0]!r}, and numbers in another, such as "
+            f"{what} are text in one table, such as {texts[0]!r}, and numbers in another, such as "
             f"{number!r}: write them in one type, or count all files in one call"
         )
     return tuple(sorted(every))

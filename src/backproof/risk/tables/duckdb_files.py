@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 _WORDINGS: dict[Format, Wording] = {"parquet": "typed", "json": "json", "text": "text"}
+_MARKS = count()
 _ADVICE = re.compile(r"Possible |Column .* is being converted|\* |file = ")
 
 
@@ -80,11 +81,11 @@ def scan(
     """Return files of one format as one table; `InputError` where they cannot be that."""
     import duckdb
 
-    names = {str(place.absolute()): file.path for place, file in zip(places, files, strict=True)}
+    known = {str(place.absolute()): file.path for place, file in zip(places, files, strict=True)}
     paths = [literal(place) for place in places]
 
     def explained(error: Exception) -> Exception:
-        return _explained(error, names, lambda path: _relation(connection, kind, path, columns))
+        return _explained(error, known, lambda path: _relation(connection, kind, path, columns))
 
     try:
         relation = _RELATIONS[kind](connection, paths, columns)
@@ -98,16 +99,27 @@ def scan(
         places=places,
         by_file=not parquet,
         rows_of_files=(lambda: _rows_of_parquet(connection, paths)) if parquet else None,
-        named_by_engine=names.__getitem__,
+        named_by_engine=known.__getitem__,
         explained=explained,
     )
+
+
+def names(connection: "DuckDBPyConnection", place: Path, kind: Format) -> list[str]:
+    """Return the names of the columns of a file."""
+    path = literal(place)
+    if kind == "text":
+        return list(_header(connection, path)[1])
+    reader = "read_parquet($path)" if kind == "parquet" else "read_json($path)"
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {reader}", {"path": path}).fetchall()
+    return [row[0] for row in rows]
 
 
 def _parquet(
     connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns
 ) -> "DuckDBPyRelation":
     _check_kinds(connection, paths, columns)
-    return connection.sql("SELECT * FROM read_parquet($path)", params={"path": list(paths)})
+    name = f"path{_mark()}"
+    return connection.sql(f"SELECT * FROM read_parquet(${name})", params={name: list(paths)})
 
 
 def _rows_of_parquet(connection: "DuckDBPyConnection", paths: Sequence[str]) -> dict[str, int]:
@@ -144,25 +156,33 @@ def _text(
     """Return the lines of text files; those with other columns, or in another order, by name."""
     headers: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for path in paths:
-        tabs = ".tsv" in path.lower()
-        delim, cells = split_line(first_line(connection, path), "\t" if tabs else None)
-        names = tuple(cell.strip() for cell in cells)
+        delim, names = _header(connection, path)
         _check_header(path, names, columns)
         headers.setdefault((delim, names), []).append(path)
-    parts = [
-        connection.sql(
-            _text_query(names, columns),
-            params={"path": same, "delim": delim, "quote": '"', "escape": '"'},
+    parts = []
+    for (delim, names), same in headers.items():
+        mark = _mark()
+        given = {"path": same, "delim": delim, "quote": '"', "escape": '"'}
+        parts.append(
+            connection.sql(
+                _text_query(names, columns, mark),
+                params={name + mark: value for name, value in given.items()},
+            )
         )
-        for (delim, names), same in headers.items()
-    ]
     whole = parts[0]
     for part in parts[1:]:
         whole = whole.union(part)
     return whole
 
 
-def _text_query(names: tuple[str, ...], columns: Columns) -> str:
+def _header(connection: "DuckDBPyConnection", path: str) -> tuple[str, tuple[str, ...]]:
+    """Return the delimiter of a text file, and the names in its first line."""
+    tabs = ".tsv" in path.lower()
+    delim, cells = split_line(first_line(connection, path), "\t" if tabs else None)
+    return delim, tuple(cell.strip() for cell in cells)
+
+
+def _text_query(names: tuple[str, ...], columns: Columns, mark: str) -> str:
     named = columns.named()
     numbers = {named[part] for part in NUMBERS if part in named}
     kinds = {
@@ -171,7 +191,7 @@ def _text_query(names: tuple[str, ...], columns: Columns) -> str:
     chosen = [
         f"c{names.index(name)} AS {_identifier(name)}" for name in dict.fromkeys(named.values())
     ]
-    rows = text_rows(kinds, header=True, file=True)
+    rows = text_rows(kinds, header=True, file=True, mark=mark)
     return f"SELECT {', '.join(chosen)}, filename AS {FILE_COLUMN} FROM {rows}"
 
 
@@ -193,15 +213,21 @@ def _json(
     kinds = {name: "DOUBLE" if part in NUMBERS else "JSON" for part, name in named.items()}
     listed = ", ".join(f"{_text_literal(name)}: '{kind}'" for name, kind in kinds.items())
     chosen = ", ".join(map(_identifier, kinds))
+    path = f"path{_mark()}"
     return connection.sql(
-        f"SELECT {chosen}, filename AS {FILE_COLUMN} FROM read_json($path, format = 'auto', "
+        f"SELECT {chosen}, filename AS {FILE_COLUMN} FROM read_json(${path}, format = 'auto', "
         f"filename = true, columns = {{{listed}}})",
-        params={"path": list(paths)},
+        params={path: list(paths)},
     )
 
 
 _RELATIONS = {"parquet": _parquet, "text": _text, "json": _json}
 FILE_COLUMN = f'"{FILE}"'
+
+
+def _mark() -> str:
+    """Return a new ending for names of parameters: relations that share one cannot be joined."""
+    return f"_{next(_MARKS)}"
 
 
 def _identifier(name: str) -> str:

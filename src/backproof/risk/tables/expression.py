@@ -54,7 +54,7 @@ def counted(frame: Frame, columns: Columns, *, by_file: bool = False) -> Frame:
         If a column is missing or of a type that cannot play its part.
     """
     named = columns.named()
-    _check_types(frame, named)
+    check_types(frame, named)
     # Aliases first: a column that is called "rows" must not meet ours.
     frame = frame.select(
         *(nw.col(name).alias(part) for part, name in named.items()),
@@ -91,7 +91,8 @@ def _row_count(frame: Frame) -> tuple[Frame, Any]:
     return frame, nw.len().alias("rows")
 
 
-def _check_types(frame: Frame, named: dict[str, str]) -> None:
+def check_types(frame: Frame, named: dict[str, str]) -> None:
+    """Refuse columns, from parts to names, that are missing or cannot play their part."""
     schema = frame.collect_schema()
     for part, name in named.items():
         if name not in schema:

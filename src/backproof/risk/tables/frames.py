@@ -108,8 +108,9 @@ def from_arrays(connection: "DuckDBPyConnection", arrays: Mapping[str, Any]) -> 
         raise InputError(f"arrays must be of one length, an entry an example, got {listed}")
     if not columns:
         raise InputError("predictions must have a column, got an empty mapping")
-    connection.register("arrays", columns)
-    return nw.from_native(connection.table("arrays"))
+    name = f"arrays{id(columns)}"  # two tables may be open at once
+    connection.register(name, columns)
+    return nw.from_native(connection.table(name))
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:

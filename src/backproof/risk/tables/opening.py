@@ -1,9 +1,10 @@
 """Whatever predictions lie in, opened as one table."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, SupportsIndex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from backproof._core.checks import one_of
 from backproof._core.errors import InputError
@@ -14,57 +15,71 @@ from backproof.risk.tables.paths import ENGINES, Engine, are_paths, format_of, f
 from backproof.risk.tables.scan import Scan
 from backproof.risk.tables.sources import SourceFile, stated
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 
 @contextmanager
 def opened(
-    predictions: Any,
-    columns: Columns,
+    tables: Sequence[tuple[Any, Columns]],
     *,
     engine: Engine = "duckdb",
     memory_limit: str | None = None,
     threads: SupportsIndex | None = None,
-) -> Iterator[Scan]:
-    """Yield a table that can be counted while the block runs.
+) -> Iterator[list[Scan]]:
+    """Yield tables that can be queried, together too, while the block runs.
 
     Parameters
     ----------
-    predictions
-        As for `count_table`.
-    columns
-        The columns that will be read.
+    tables
+        Each as `count_table` takes predictions, with the columns that will be read.
     engine, memory_limit, threads
         As for `count_table`.
 
     Raises
     ------
     InputError
-        If it cannot be opened.
+        If one cannot be opened.
     """
     one_of("engine", engine, ENGINES)
-    files = are_paths(predictions)
-    if not files and engine != "duckdb":
+    given = [table for table, _ in tables]
+    for table in given:
+        _check_limits(table, engine, limited=memory_limit is not None or threads is not None)
+    with ExitStack() as stack:
+        connection = None
+        if engine == "duckdb" and any(map(_is_for_duckdb, given)):
+            connection = stack.enter_context(duckdb_files.connected(memory_limit, threads))
+        yield [_scan(table, columns, engine, connection) for table, columns in tables]
+
+
+def _is_for_duckdb(table: Any) -> bool:
+    return are_paths(table) or isinstance(table, Mapping)
+
+
+def _check_limits(table: Any, engine: Engine, *, limited: bool) -> None:
+    if not are_paths(table) and engine != "duckdb":
         raise InputError(f"engine {engine} is for files; a table is counted by its own engine")
-    if (engine != "duckdb" or not (files or isinstance(predictions, Mapping))) and (
-        memory_limit is not None or threads is not None
-    ):
+    if limited and (engine != "duckdb" or not _is_for_duckdb(table)):
         raise InputError(
             "memory_limit and threads are DuckDB's, for files and arrays; limit another engine "
             "where it is started"
         )
-    if files and engine == "spark":
-        yield _on_spark(predictions)
-    elif files and engine == "polars":
-        places, kind = found_files(predictions)
-        yield polars_files.scan(places, _stated(places), kind)
-    elif files:
-        places, kind = found_files(predictions)
-        with duckdb_files.connected(memory_limit, threads) as connection:
-            yield duckdb_files.scan(connection, places, _stated(places), kind, columns)
-    elif isinstance(predictions, Mapping):
-        with duckdb_files.connected(memory_limit, threads) as connection:
-            yield Scan(frame=from_arrays(connection, predictions))
-    else:
-        yield Scan(frame=framed(predictions))
+
+
+def _scan(
+    table: Any, columns: Columns, engine: Engine, connection: "DuckDBPyConnection | None"
+) -> Scan:
+    if are_paths(table) and engine == "spark":
+        return _on_spark(table)
+    if are_paths(table) and engine == "polars":
+        places, kind = found_files(table)
+        return polars_files.scan(places, _stated(places), kind)
+    if connection is not None and are_paths(table):
+        places, kind = found_files(table)
+        return duckdb_files.scan(connection, places, _stated(places), kind, columns)
+    if connection is not None and isinstance(table, Mapping):
+        return Scan(frame=from_arrays(connection, table))
+    return Scan(frame=framed(table))
 
 
 def _stated(places: Any) -> tuple[SourceFile, ...]:
@@ -80,8 +95,6 @@ def _on_spark(paths: Any) -> Scan:
         return spark_files.scan(there, places, _stated(places), kind)
     if len(addresses) < len(given):
         raise InputError("addresses and paths of this machine do not mix: give either kind alone")
-    from pathlib import PurePosixPath
-
     kinds = {_format_of_address(PurePosixPath(address)) for address in addresses}
     if len(kinds) > 1:
         raise InputError(f"all files of a table must have one format, got {', '.join(kinds)}")

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -33,7 +33,9 @@ class Values:
     """For each column, the position of each entry's value, or `MISSING`."""
 
 
-def positions(columns: dict[str, Sequence[Any]], wording: Wording, *, are_labels: bool) -> Values:
+def positions(
+    columns: Mapping[str, Sequence[Any]], wording: Wording, *, are_labels: bool
+) -> Values:
     """Return the columns as positions among the values of all of them.
 
     Parameters
@@ -120,7 +122,7 @@ def _of_value(name: str, value: Any, wording: Wording, *, are_labels: bool) -> L
     )
 
 
-def _refuse_mixed(columns: dict[str, Sequence[Any]], plain: dict[Any, Label | None]) -> None:
+def _refuse_mixed(columns: Mapping[str, Sequence[Any]], plain: dict[Any, Label | None]) -> None:
     texts: dict[str, Label] = {}
     numbers: dict[str, Label] = {}
     for name, column in columns.items():

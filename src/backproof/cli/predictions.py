@@ -1,0 +1,143 @@
+"""What the commands on files of predictions share: their options, and guesses at their columns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backproof._core.errors import InputError
+
+_ENGINES = ("duckdb", "polars", "spark")
+_WORDS = {
+    "label": (
+        "y",
+        "y_true",
+        "ytrue",
+        "true",
+        "truth",
+        "true_label",
+        "label",
+        "target",
+        "actual",
+        "ground_truth",
+    ),
+    "prediction": (
+        "yhat",
+        "y_hat",
+        "y_pred",
+        "ypred",
+        "pred",
+        "prediction",
+        "predicted",
+        "predicted_label",
+    ),
+    "key": ("id", "key", "example_id", "row_id", "sample_id", "uid", "uuid"),
+}
+_COLUMN_OPTIONS = (
+    click.option("--label", help="Column of true labels.  [default: guessed]"),
+    click.option("--prediction", help="Column of predicted labels.  [default: guessed]"),
+    click.option("--by", help="Column of groups, each certified too."),
+    click.option("--weight", help="Column of the number of examples that a row stands for."),
+    click.option("--cluster", help="Column of clusters, where only clusters are independent."),
+    click.option("--score", help="Column of scores of the positive class."),
+    click.option("--loss", help="Column of losses, instead of labels and predictions."),
+    click.option("--low", type=float, default=0.0, show_default=True, help="Smallest loss."),
+    click.option("--high", type=float, default=1.0, show_default=True, help="Largest loss."),
+)
+_ENGINE_OPTIONS = (
+    click.option(
+        "--engine",
+        type=click.Choice(_ENGINES),
+        default="duckdb",
+        show_default=True,
+        help="What reads the files; polars: Parquet and JSON lines only.",
+    ),
+    click.option("--spark-master", help="Address of Spark's master, such as spark://host:7077."),
+    click.option("--memory-limit", help="Of DuckDB, such as 500MB; beyond it, it spills to disk."),
+    click.option("--threads", type=int, help="Of DuckDB.  [default: one a core]"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Columns and engine, as the options of a command named them."""
+
+    label: str | None
+    prediction: str | None
+    by: str | None
+    weight: str | None
+    cluster: str | None
+    score: str | None
+    loss: str | None
+    low: float
+    high: float
+    engine: str
+    spark_master: str | None
+    memory_limit: str | None
+    threads: int | None
+
+    def keywords(self, paths: Sequence[str]) -> dict[str, Any]:
+        """Return what `count_table` takes, columns guessed where none was named."""
+        _start_spark(self.engine, self.spark_master)
+        label, prediction = self.label, self.prediction
+        if self.loss is None:
+            label = label or guessed("label", paths, optional=False)
+            prediction = prediction or guessed("prediction", paths, optional=self.score is not None)
+        others = ("by", "weight", "cluster", "score", "loss", "low", "high")
+        limits = ("engine", "memory_limit", "threads")
+        kept = {name: getattr(self, name) for name in (*others, *limits)}
+        return {"label": label, "prediction": prediction, **kept}
+
+
+def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which columns and which engine; see `Asked`."""
+    for option in reversed((*_COLUMN_OPTIONS, *_ENGINE_OPTIONS)):
+        command = option(command)
+    return command
+
+
+def guessed(part: str, paths: Sequence[str], *, optional: bool) -> str | None:
+    """Return the one column whose name is usual for a part, saying so.
+
+    Raises
+    ------
+    InputError
+        If there are several, or none and one is needed.
+    """
+    from backproof.risk.tables.names import column_names
+
+    if any("://" in path for path in paths):
+        raise InputError(f"columns of files elsewhere are not guessed: give --{part}")
+    names = column_names(list(paths))
+    found = [name for name in names if name.casefold().replace(" ", "_") in _WORDS[part]]
+    if len(found) == 1:
+        click.echo(f"backproof: takes the column {found[0]!r} as the {part}", err=True)
+        return found[0]
+    if optional and not found:
+        return None
+    which = "could each be" if found else "none of which is named like"
+    shown = found or names
+    listed = ", ".join(map(repr, shown[:12])) + (", …" if len(shown) > 12 else "")
+    raise InputError(f"the table has the columns {listed}, {which} the {part}: give --{part}")
+
+
+def are_counts(path: str) -> bool:
+    """Return whether a file holds counts, as ``backproof count`` writes them."""
+    if not path.endswith(".json") or not Path(path).is_file():
+        return False
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(64).lstrip().lstrip(b"{").lstrip().startswith(b'"counts_format"')
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _start_spark(engine: str, master: str | None) -> None:
+    if master is not None and engine != "spark":
+        raise InputError("--spark-master goes with --engine spark")
+    if engine == "spark":
+        from backproof.risk.tables.spark_files import session
+
+        session(master)
