@@ -23,7 +23,12 @@ def literal(file: Path) -> str:
 
 
 def text_rows(
-    columns: dict[str, str], *, header: bool = False, file: bool = False, mark: str = ""
+    columns: dict[str, str],
+    *,
+    header: bool = False,
+    file: bool = False,
+    mark: str = "",
+    in_order: bool = False,
 ) -> str:
     """Return the SQL for the lines of text files with these columns, from names to types.
 
@@ -40,19 +45,22 @@ def text_rows(
         Whether to add a column ``filename``.
     mark
         What the names of the parameters end in, so that those of several queries differ.
+    in_order
+        Whether the lines come one after the other, and not from several places at once.
     """
     kinds = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     return (
         f"read_csv($path{mark}, auto_detect = false, header = {header}, skip = 0, comment = '', "
-        f"hive_partitioning = false, filename = {file}, delim = $delim{mark}, "
-        f"quote = $quote{mark}, escape = $escape{mark}, columns = {{{kinds}}})"
+        f"hive_partitioning = false, filename = {file}, parallel = {not in_order}, "
+        f"delim = $delim{mark}, quote = $quote{mark}, escape = $escape{mark}, "
+        f"columns = {{{kinds}}})"
     )
 
 
 def first_line(connection: "DuckDBPyConnection", path: str) -> str:
     """Return the first line of a text file, compressed or not; empty where there is none."""
     whole = {"path": path, "delim": _NOT_IN_A_CELL, "quote": "", "escape": ""}
-    rows = text_rows({"line": "VARCHAR"})
+    rows = text_rows({"line": "VARCHAR"}, in_order=True)
     lines = connection.execute(f"SELECT line FROM {rows} LIMIT 1", whole).fetchall()
     return ((lines[0][0] if lines else None) or "").removeprefix("\ufeff")
 

@@ -138,7 +138,7 @@ def _check_missing(counts: Counts, *, drop_missing: bool) -> None:
     if counts.incomplete and not drop_missing:
         raise InputError(
             f"there are {counts.told_missing()}: fill them in, or leave these rows out with "
-            "drop_missing=True if being incomplete has nothing to do with being right"
+            "drop_missing=True (--drop-missing) if that has nothing to do with being right"
         )
     if not counts.examples:
         raise InputError("no complete row has an example: expected at least one")

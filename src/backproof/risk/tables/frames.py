@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backproof._core.errors import EngineError, InputError
 from backproof.risk.tables.expression import Frame
+from backproof.risk.tables.values import is_missing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -130,7 +131,7 @@ def _array(name: str, values: Any) -> NDArray[Any]:
 
 
 def _kind(value: Any) -> str | None:
-    if value is None or value != value:
+    if is_missing(value):
         return None
     if isinstance(value, str):
         return "text"

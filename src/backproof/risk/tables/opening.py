@@ -70,7 +70,7 @@ def _scan(
     table: Any, columns: Columns, engine: Engine, connection: "DuckDBPyConnection | None"
 ) -> Scan:
     if are_paths(table) and engine == "spark":
-        return _on_spark(table)
+        return _on_spark(table, columns)
     if are_paths(table) and engine == "polars":
         places, kind = found_files(table)
         return polars_files.scan(places, _stated(places), kind)
@@ -86,19 +86,19 @@ def _stated(places: Any) -> tuple[SourceFile, ...]:
     return tuple(stated(str(place), place) for place in places)
 
 
-def _on_spark(paths: Any) -> Scan:
+def _on_spark(paths: Any, columns: Columns) -> Scan:
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     addresses = [os.fspath(path) for path in given if "://" in os.fspath(path)]
     if not addresses:
         places, kind = found_files(paths)
         there = [place.absolute().as_uri() for place in places]
-        return spark_files.scan(there, places, _stated(places), kind)
+        return spark_files.scan(there, places, _stated(places), kind, columns)
     if len(addresses) < len(given):
         raise InputError("addresses and paths of this machine do not mix: give either kind alone")
     kinds = {_format_of_address(PurePosixPath(address)) for address in addresses}
     if len(kinds) > 1:
         raise InputError(f"all files of a table must have one format, got {', '.join(kinds)}")
-    return spark_files.scan(addresses, (), (), kinds.pop())
+    return spark_files.scan(addresses, (), (), kinds.pop(), columns)
 
 
 def _format_of_address(address: Any) -> Any:

@@ -12,6 +12,7 @@ import narwhals as nw
 from backproof._core.errors import InputError
 from backproof.risk.tables.columns import Columns
 from backproof.risk.tables.expression import MOST_CELLS, Frame, check_types
+from backproof.risk.tables.values import is_missing
 
 SIDES = ("a", "b")
 """The predictions, and the baseline."""
@@ -143,4 +144,4 @@ def _at_most_two(name: str) -> Any:
 
 
 def _number(text: Any) -> int | None:
-    return None if text is None or text != text else int(text)
+    return None if is_missing(text) else int(text)

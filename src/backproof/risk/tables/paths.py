@@ -80,7 +80,7 @@ def _expanded(path: str) -> Iterable[Path]:
         )
     place = Path(path)
     if place.is_dir():
-        found = [file for file in sorted(place.rglob("*")) if file.is_file()]
+        found = [file for file in sorted(place.rglob("*")) if not file.is_dir()]
         # As Spark does: what begins with a dot or an underscore is not data.
         found = [file for file in found if not _is_hidden(file.relative_to(place))]
         if not found:

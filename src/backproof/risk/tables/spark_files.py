@@ -9,6 +9,7 @@ import narwhals as nw
 
 from backproof._core.errors import EngineError, InputError
 from backproof._tables.duck import split_line
+from backproof.risk.tables.columns import NUMBERS, Columns
 from backproof.risk.tables.expression import FILE
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
@@ -60,6 +61,7 @@ def scan(
     places: tuple[Path, ...],
     files: tuple[SourceFile, ...],
     kind: Format,
+    columns: Columns,
 ) -> Scan:
     """Return files of one format as one table.
 
@@ -71,11 +73,13 @@ def scan(
         What is known of those on this machine; empty for addresses.
     kind
         Their format.
+    columns
+        The columns that will be read.
     """
     from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
     try:
-        frame = _read(session(), paths, kind).withColumn(FILE, F.col(_PATH))
+        frame = _read(session(), paths, kind, columns).withColumn(FILE, F.col(_PATH))
     except EngineError:
         raise
     except Exception as error:
@@ -97,7 +101,9 @@ def scan(
     )
 
 
-def _read(spark: "SparkSession", paths: Sequence[str], kind: Format) -> "DataFrame":
+def _read(
+    spark: "SparkSession", paths: Sequence[str], kind: Format, columns: Columns
+) -> "DataFrame":
     given = list(paths)
     if kind == "parquet":
         return spark.read.parquet(*given)
@@ -107,11 +113,22 @@ def _read(spark: "SparkSession", paths: Sequence[str], kind: Format) -> "DataFra
     delim, _ = split_line("" if first is None else first[0])
     # Without these Spark drops or fills up lines of another length, and does not look at all
     # headers nor, where it needs few columns, at the others.
-    return (
-        spark.read.option("columnPruning", value=False)
-        .option("enforceSchema", value=False)
-        .csv(given, header=True, sep=delim, quote='"', escape='"', mode="FAILFAST")
+    options = {
+        "columnPruning": False,
+        "enforceSchema": False,
+        "header": True,
+        "sep": delim,
+        "quote": '"',
+        "escape": '"',
+        "mode": "FAILFAST",
+    }
+    named = columns.named()
+    numbers = {named[part] for part in NUMBERS if part in named}
+    names = spark.read.options(**options).csv(given[0]).columns
+    kinds = ", ".join(
+        f"`{name.replace('`', '``')}` {'DOUBLE' if name in numbers else 'STRING'}" for name in names
     )
+    return spark.read.options(**options).schema(kinds).csv(given)
 
 
 def _named(path: str, names: dict[str, str]) -> str:

@@ -74,6 +74,14 @@ def positions(
     )
 
 
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN of any type, not-a-time, or the NA of pandas."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA is neither equal to itself nor not
+        return True
+
+
 def _of_cells(cells: Iterable[str | None]) -> dict[str | None, Label | None]:
     words = {cell: cell.strip() for cell in cells if cell is not None and cell.strip()}
     numbers = {cell: _number(word) for cell, word in words.items()}
@@ -114,7 +122,7 @@ def _of_value(name: str, value: Any, wording: Wording, *, are_labels: bool) -> L
         return None if math.isnan(value) else value
     if not are_labels and isinstance(value, dt.date):
         return value.isoformat()
-    if value != value:  # not-a-time, and NaN of any other type
+    if is_missing(value):
         return None
     raise InputError(
         f"the column {name!r} must hold text, numbers or booleans, got {type(value).__name__} "

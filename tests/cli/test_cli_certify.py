@@ -1,0 +1,202 @@
+"""certify and count as a user meets them."""
+
+import errno
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from tests.risk.tables import predictions
+
+from backproof import risk
+
+Main = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    table = predictions(2000)
+    for number in range(2):
+        table.iloc[number::2].to_parquet(tmp_path / f"part-{number}.parquet")
+    table[["id", "y", "yhat"]].to_csv(tmp_path / "old.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_certificate_in_one_line(run_main: Main, folder: Path) -> None:
+    code, out, err = run_main("certify", "*.parquet", "--label", "y", "--prediction", "yhat")
+    assert (code, err) == (0, "")
+    assert out == f"{risk.certify_table('*.parquet')}\n"
+    assert "From 2000 rows in 2 files" in out
+
+
+def test_columns_are_guessed_and_told(run_main: Main, folder: Path) -> None:
+    code, out, err = run_main("certify", "*.parquet", "--json")
+    assert code == 0
+    assert json.loads(out)["examples"] == 2000
+    assert "takes the column 'y' as the label" in err
+    assert "takes the column 'yhat' as the prediction" in err
+
+
+def test_no_guess_among_several(run_main: Main, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("y,label,yhat\n1,1,1\n")
+    code, out, err = run_main("certify", tmp_path / "a.csv")
+    assert (code, out) == (2, "")
+    assert "'y', 'label'" in err
+    assert "--label" in err
+    (tmp_path / "a.csv").write_text("a,b\n1,1\n")
+    code, _, err = run_main("certify", tmp_path / "a.csv")
+    assert code == 2
+    assert "'a', 'b'" in err
+
+
+@pytest.mark.parametrize(("limit", "code"), [(0.5, 0), (0.01, 1)])
+def test_a_gate(run_main: Main, folder: Path, limit: float, code: int) -> None:
+    found, out, err = run_main("certify", "*.parquet", "--by", "group", "--fail-above", limit)
+    assert found == code
+    assert "All 6 statements" in out
+    assert ("exceeds 0.01" in err) == (code == 1)
+
+
+def test_a_gate_on_a_group_alone(run_main: Main, tmp_path: Path) -> None:
+    rows = "".join("good,1,1\n" for _ in range(5000)) + "bad,1,0\nbad,0,0\n" * 10
+    (tmp_path / "a.csv").write_text("g,y,yhat\n" + rows)
+    code, _, err = run_main("certify", tmp_path / "a.csv", "--by", "g", "--fail-above", "0.1")
+    assert code == 1
+    assert "group bad" in err
+    assert "group good" not in err
+    assert "all examples" not in err
+
+
+def test_a_gate_needs_an_upper_bound_of_the_error(run_main: Main, folder: Path) -> None:
+    gate = ("certify", "*.parquet", "--fail-above", "0.5")
+    assert "--side lower" in run_main(*gate, "--side", "lower")[2]
+    code, out, err = run_main(*gate, "--metrics", "accuracy")
+    assert (code, out) == (2, "")
+    assert "add error to --metrics" in err
+
+
+def test_counts_of_shards_give_the_certificate_of_the_whole(run_main: Main, folder: Path) -> None:
+    for number in range(2):
+        code, out, _ = run_main(
+            "count", f"part-{number}.parquet", "--by", "group", "--out", f"{number}.json"
+        )
+        assert code == 0
+        assert "1000 examples" in out
+    code, out, err = run_main(
+        "certify", "0.json", "1.json", "--metrics", "error,macro-f1", "--json"
+    )
+    assert (code, err) == (0, "")
+    whole = risk.certify_table("*.parquet", by="group", metrics=("error", "macro-f1"))
+    assert risk.Certificate.from_json(out).statements == whole.statements
+    code, out, _ = run_main("count", "part-0.parquet", "--by", "group")
+    assert risk.Counts.from_json(out) == risk.Counts.from_json((folder / "0.json").read_text())
+
+
+def test_counts_that_do_not_go_together(run_main: Main, folder: Path) -> None:
+    run_main("count", "part-0.parquet", "--out", "0.json")
+    code, out, err = run_main("certify", "0.json", "0.json")
+    assert (code, out) == (2, "")
+    assert "part-0.parquet" in err
+    assert run_main("certify", "0.json", "part-1.parquet")[0] == 2
+    assert run_main("certify", "0.json", "--baseline", "old.csv")[0] == 2
+    text = (folder / "0.json").read_text()
+    (folder / "0.json").write_text(text[: len(text) // 2])
+    code, _, err = run_main("certify", "0.json")
+    assert code == 2
+    assert "cannot read 0.json" in err
+
+
+def test_a_baseline(run_main: Main, folder: Path) -> None:
+    code, out, err = run_main("certify", "*.parquet", "--baseline", "old.csv")
+    assert code == 0
+    assert "the column 'id' as the key" in err
+    assert "A and B are not told apart" in out
+    code, out, _ = run_main(
+        "certify", "*.parquet", "--baseline", "old.csv", "--key", "id", "--json"
+    )
+    assert json.loads(out)["comparison"]["examples"] == 2000
+    assert "--baseline" in run_main("certify", "*.parquet", "--key", "id")[2]
+
+
+def test_missing_rows(run_main: Main, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("y,yhat\n1,1\n0,\n1,1\n")
+    code, out, err = run_main("certify", tmp_path / "a.csv")
+    assert (code, out) == (2, "")
+    assert "1 row of 3" in err
+    assert "--drop-missing" in err
+    code, out, _ = run_main("certify", tmp_path / "a.csv", "--drop-missing")
+    assert code == 0
+    assert "Left out 1 of 3 rows" in out
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_engines_and_limits(run_main: Main, folder: Path, engine: str) -> None:
+    code, out, _ = run_main("certify", "*.parquet", "--engine", engine, "--json")
+    assert code == 0
+    assert json.loads(out)["sources"][0]["engine"].casefold() == engine
+    code, _, err = run_main("certify", "*.parquet", "--engine", "polars", "--threads", "2")
+    assert code == 2
+    assert "DuckDB's" in err
+    assert run_main("certify", "*.parquet", "--memory-limit", "200MB", "--threads", "1")[0] == 0
+    assert "--engine spark" in run_main("certify", "*.parquet", "--spark-master", "x")[2]
+
+
+def test_losses_and_scores(run_main: Main, folder: Path) -> None:
+    code, out, err = run_main("certify", "*.parquet", "--loss", "loss", "--fail-above", "0.1")
+    assert code == 1
+    assert out.startswith("mean loss ")
+    assert "mean loss of all examples" in err
+    options = ("--label", "hit", "--score", "p", "--metrics", "auc,brier", "--positive", "1")
+    (folder / "scores").mkdir()
+    pd.read_parquet("part-0.parquet")[["hit", "p"]].to_parquet(folder / "scores" / "a.parquet")
+    code, out, err = run_main("certify", "scores", *options)
+    assert (code, err) == (0, "")
+    assert "auc" in out
+
+
+def test_a_page_is_written_whole_or_not_at_all(
+    run_main: Main, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "old.html").write_text("before")
+    code, out, _ = run_main("certify", "*.parquet", "--html", "old.html")
+    assert code == 0
+    assert "page: old.html" in out
+    page = (folder / "old.html").read_text()
+    assert "part-1.parquet" in page
+    assert page.startswith("<!doctype html>")
+
+    class Full:
+        """A file on a disk that is full after some bytes."""
+
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def write(self, _: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    opened = Path.open
+
+    def full(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        return Full() if "x" in mode else opened(path, mode, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    code, out, err = run_main("certify", "*.parquet", "--html", "old.html")
+    assert (code, out) == (2, "")
+    assert "No space left on device" in err
+    assert "old.html" in err
+    monkeypatch.undo()
+    assert (folder / "old.html").read_text() == page
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(
+    run_main: Main, folder: Path
+) -> None:
+    code, out, err = run_main("certify", "nothing.parquet", "--html", "/proc/none/a.html")
+    assert (code, out) == (2, "")
+    assert "/proc/none" in err
+    assert run_main("count", "nothing.parquet", "--out", "/proc/none/a.json")[0] == 2

@@ -1,0 +1,185 @@
+"""Tables in memory: every engine counts the same, and certificates are those of arrays."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from tests.risk.tables import KINDS, in_memory, predictions, same_counts
+
+from backproof import risk
+from backproof._core.errors import InputError
+
+ENGINES = (
+    "lists",
+    "pandas",
+    "pandas nullable",
+    "polars",
+    "polars lazy",
+    "pyarrow",
+    "duckdb",
+    "ibis",
+    "dask",
+)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return predictions()
+
+
+@pytest.fixture(scope="module")
+def tables(table: pd.DataFrame) -> dict[str, Any]:
+    return in_memory(table)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_counts_the_same(tables: dict[str, Any], engine: str, kind: str) -> None:
+    expected = risk.count_table(tables["arrays"], **KINDS[kind])
+    found = risk.count_table(tables[engine], **KINDS[kind])
+    assert same_counts(found, expected)
+    assert found.sources[0].rows == 4000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_counts_missing_values_the_same(engine: str) -> None:
+    table = predictions(500)
+    table.loc[3:9, "yhat"] = None
+    table.loc[7:20, "y"] = None
+    table["p"] = table["p"].where(table.index % 50 != 0)
+    found = risk.count_table(in_memory(table)[engine], score="p")
+    assert found.missing == {"y": 14, "yhat": 7, "p": 10}
+    assert found.incomplete == 28
+    assert found.examples == 472
+    assert found.rows == 500
+
+
+def cross(table: pd.DataFrame, weights: str | None = None) -> NDArray[np.int64]:
+    """The confusion matrix by pandas."""
+    values = None if weights is None else table[weights]
+    how = None if weights is None else "sum"
+    found = pd.crosstab(table["y"], table["yhat"], values=values, aggfunc=how)
+    found = found.reindex(columns=found.index, fill_value=0).fillna(0)
+    return np.asarray(found, dtype=np.int64)
+
+
+def matrix(counts: risk.Counts) -> NDArray[np.int64]:
+    size = len(counts.labels)
+    out = np.zeros((size, size), dtype=np.int64)
+    np.add.at(out, (counts.cells[:, 2], counts.cells[:, 3]), counts.cells[:, 5])
+    return out
+
+
+def test_counts_are_those_of_pandas(table: pd.DataFrame) -> None:
+    np.testing.assert_array_equal(matrix(risk.count_table(table)), cross(table))
+    weighted = risk.count_table(table, weight="times")
+    np.testing.assert_array_equal(matrix(weighted), cross(table, "times"))
+
+
+@pytest.mark.parametrize("options", [{}, {"cluster": "patient"}, {"by": "group"}])
+def test_certificates_are_those_of_arrays(table: pd.DataFrame, options: dict[str, str]) -> None:
+    metrics = ("error", "macro-f1", "balanced-accuracy")
+    found = risk.certify_table(table, metrics=metrics, replicates=200, **options)  # type: ignore[arg-type]
+    names = {"cluster": "clusters", "by": "groups"}
+    arrays = {names[option]: table[column].to_numpy() for option, column in options.items()}
+    expected = risk.certify(
+        table["y"].to_numpy(),
+        table["yhat"].to_numpy(),
+        metrics=metrics,
+        replicates=200,
+        **arrays,
+    )
+    assert found.statements == expected.statements
+    assert found.each == expected.each
+
+
+def test_weights_are_repeated_rows(table: pd.DataFrame) -> None:
+    repeated = table.loc[table.index.repeat(table["times"])]
+    found = risk.certify_table(table, weight="times", by="group")
+    assert found.statements == risk.certify_table(repeated, by="group").statements
+
+
+def test_priors_positive_and_labels_are_taken_as_by_certify(table: pd.DataFrame) -> None:
+    priors = {"cat": 0.5, "dog": 0.3, "élan": 0.2}
+    y, yhat = table["y"].to_numpy(), table["yhat"].to_numpy()
+    found = risk.certify_table(table, priors=priors)
+    assert found.statements == risk.certify(y, yhat, priors=priors).statements
+    labels = ("cat", "dog", "élan", "fox")
+    found = risk.certify_table(table, labels=labels, metrics="recall", positive="fox")
+    expected = risk.certify(y, yhat, labels=labels, metrics="recall", positive="fox")
+    assert found.statements == expected.statements
+    with pytest.raises(InputError, match="the first 'élan'"):
+        risk.certify_table(table, labels=("cat", "dog"))
+
+
+def test_one_column_may_play_two_parts(table: pd.DataFrame) -> None:
+    assert risk.certify_table(table, "y", "y").statements[0].measurement.estimate == 0
+    found = risk.certify_table(table, by="y")
+    assert [one.group for one in found.statements] == [None, "cat", "dog", "élan"]
+
+
+def test_missing_values_are_an_error_unless_dropped(table: pd.DataFrame) -> None:
+    holes = table.assign(yhat=table["yhat"].where(table.index >= 3))
+    with pytest.raises(InputError, match=r"3 rows of 4000 .* \(3 in 'yhat'\).*drop_missing"):
+        risk.certify_table(holes)
+    found = risk.certify_table(holes, drop_missing=True)
+    assert (found.examples, found.dropped) == (3997, 3)
+    assert "Left out 3 of 4000 rows" in str(found)
+    assert "Left out 3 of 4000 rows" in found.to_html()
+
+
+def test_mean_losses(table: pd.DataFrame) -> None:
+    losses = table["loss"].to_numpy()
+    found = risk.certify_table(table, loss="loss").statements[0].measurement
+    expected = risk.mean_interval(losses, method="empirical-bernstein")
+    assert found.metric == "mean loss"
+    assert (found.lower, found.upper) == pytest.approx((expected.lower, expected.upper), abs=1e-12)
+    clustered = risk.certify_table(table, loss="loss", cluster="patient").statements[0].measurement
+    means = table.groupby("patient")["loss"].mean().to_numpy()
+    of_means = risk.mean_interval(means)
+    assert clustered.lower == pytest.approx(of_means.lower, abs=1e-12)
+
+
+REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"y": [1, 0], "yhat": ["1", "0"]}, {}, "'yhat' holds text, such as '1', and 'y' numbers"),
+    ({"y": [1, 0]}, {}, "prediction is to be the column 'yhat'"),
+    ({"y": [1, 0], "yhat": [1]}, {}, "one length"),
+    ({"y": [], "yhat": []}, {}, "no rows"),
+    ({"y": [1, 1], "yhat": [None, None]}, {}, "missing in all 2 rows"),
+    ({"y": [0, 1], "yhat": [0, 2]}, {}, "2"),
+    ({"y": [0.5, float("inf")], "yhat": [1.0, 0.5]}, {}, "infinite"),
+    ({"y": [0, 1], "yhat": [0, 1], "w": [1, 0.5]}, {"weight": "w"}, "whole"),
+    ({"y": [0, 1], "yhat": [0, 1], "w": [1, -1]}, {"weight": "w"}, "at least 0"),
+    ({"y": [0, 1], "yhat": [0, 1], "w": ["1", "2"]}, {"weight": "w"}, "must hold numbers"),
+    ({"l": [0.0, 1.5]}, {"loss": "l"}, r"lie in \[0, 1\]"),
+    ({"y": [0, 1], "p": [0.1, float("inf")]}, {"score": "p", "prediction": None}, "infinite"),
+    ({"y": [0, 1], "p": [0.1, 1.2]}, {"score": "p", "prediction": None, "metrics": "brier"}, "1.2"),
+    ({"y": [0, 1], "p": [0.1, 0.2]}, {"score": "p", "prediction": None}, "error needs predicted"),
+    ({"y": [0, 1], "yhat": [0, 1]}, {"metrics": "auc"}, "score"),
+    ({"y": [0, 1], "yhat": [0, 1]}, {"confidence": 1.0}, "confidence"),
+    ({"y": [0, 1], "yhat": [0, 1]}, {"engine": "polars"}, "for files"),
+    ({"y": [0, 1], "yhat": [0, 1]}, {"memory_limit": "much"}, "500MB"),
+    ({"y": [0, 1], "yhat": [0, 1]}, {"threads": 0}, "threads"),
+    ({"y": [[0], [1]], "yhat": [0, 1]}, {}, "one dimension"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "options", "match"), REFUSED)
+def test_what_cannot_be_counted_is_refused(
+    arrays: dict[str, Any], options: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(InputError, match=match):
+        risk.certify_table(arrays, **options)
+
+
+def test_other_objects_are_refused() -> None:
+    with pytest.raises(InputError, match=r"got builtins\.int"):
+        risk.certify_table(3)
+
+
+def test_measured_numbers_are_no_classes() -> None:
+    numbers = np.random.default_rng(0).random(200_000)
+    with pytest.raises(InputError, match="different labels"):
+        risk.certify_table({"y": numbers, "yhat": numbers})
