@@ -7,6 +7,8 @@ number itself), cut into 512 parts of one width, so that probabilities close to 
 apart as well as others; and of each bin the query keeps the least and the greatest score.
 """
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import narwhals as nw
@@ -55,40 +57,81 @@ def counted(frame: Frame, columns: Columns, *, by_file: bool = False) -> Frame:
     """
     named = columns.named()
     check_types(frame, named)
-    # Aliases first: a column that is called "rows" must not meet ours.
-    frame = frame.select(
+    rows = by_partition(frame.select(*_chosen_columns(named, by_file=by_file)), _prepared, columns)
+    keys = [*columns.keys(), *([FILE] if by_file else [])]
+    keys += ["absent"] if any(part in named for part in NUMBERS) else []
+    keys += ["bin"] if "score" in named else []
+    return rows.group_by(keys).agg(*_sums(rows, named)).head(MOST_CELLS + 1)
+
+
+def wrapped(native: Any) -> Frame:
+    """Return a table as a Narwhals frame; `TypeError` where it is none."""
+    with warnings.catch_warnings():
+        # The support for Dask is to move to another package, which no user can act on here.
+        warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
+        return nw.from_native(native)
+
+
+def by_partition(frame: Frame, step: Callable[..., Frame], *arguments: Any) -> Frame:
+    """Return a step without aggregation applied to a frame; by Dask, to each of its partitions.
+
+    To Dask a literal is a column of another table, which is joined by the index; where this is not
+    sorted or not unique (version 2026.8) rows get the values of others, and sums are wrong.
+    """
+    if not frame.implementation.is_dask():
+        return step(frame, *arguments)
+    return wrapped(frame.to_native().map_partitions(_on_pandas, step, arguments))
+
+
+def _on_pandas(partition: Any, step: Callable[..., Frame], arguments: tuple[Any, ...]) -> Any:
+    return step(nw.from_native(partition), *arguments).to_native()
+
+
+def _chosen_columns(named: dict[str, str], *, by_file: bool) -> list[Any]:
+    """Return the columns under the names of their parts; one called "rows" must not meet ours."""
+    return [
         *(nw.col(name).alias(part) for part, name in named.items()),
         *([nw.col(FILE)] if by_file else []),
-    )
-    keys = [*columns.keys(), *([FILE] if by_file else [])]
-    sums: list[Any] = []
+    ]
+
+
+def _prepared(frame: Frame, columns: Columns) -> Frame:
+    """Return the frame with all that is grouped by and summed."""
+    named = columns.named()
     numbers = [part for part in NUMBERS if part in named]
     if numbers:
         frame = _filled(frame, numbers)
-        keys.append("absent")
     if "score" in named:
         frame = _binned(frame)
-        keys.append("bin")
-        sums += [nw.col("score").min().alias("low"), nw.col("score").max().alias("high")]
     if "loss" in named:
-        frame, of_losses = _moments(frame, columns, weighted="weight" in named)
-        sums += of_losses
+        frame = _moments(frame, columns, weighted="weight" in named)
     if "weight" in named:
-        frame = frame.with_columns(fraction=nw.col("weight") - nw.col("weight").floor())
+        weight = nw.col(_value("weight"))
+        frame = frame.with_columns(fraction=weight - weight.floor())
+    if frame.implementation.is_polars():
+        frame = frame.with_columns(rows=nw.lit(1, nw.Int64))
+    return frame
+
+
+def _sums(frame: Frame, named: dict[str, str]) -> list[Any]:
+    """Return the aggregations."""
+    # The len() of Polars has 32 bits.
+    ones = nw.col("rows").sum() if frame.implementation.is_polars() else nw.len().alias("rows")
+    sums = [ones]
+    for part in ("score", "loss"):
+        if part in named:
+            value = nw.col(_value(part))
+            sums += [value.min().alias("low"), value.max().alias("high")]
+    if "loss" in named:
+        sums += [nw.col("total").sum(), nw.col("squares").sum()]
+    if "weight" in named:
+        weight = nw.col(_value("weight"))
         sums += [
-            nw.col("weight").sum().alias("examples"),
-            nw.col("weight").min().alias("lightest"),
+            weight.sum().alias("examples"),
+            weight.min().alias("lightest"),
             nw.col("fraction").max(),
         ]
-    frame, rows = _row_count(frame)
-    return frame.group_by(keys).agg(*sums, rows).head(MOST_CELLS + 1)
-
-
-def _row_count(frame: Frame) -> tuple[Frame, Any]:
-    """Return the frame, and the expression of the number of rows in 64 bits."""
-    if frame.implementation.is_polars():  # its len() has 32
-        return frame.with_columns(rows=nw.lit(1, nw.Int64)), nw.col("rows").sum()
-    return frame, nw.len().alias("rows")
+    return sums
 
 
 def check_types(frame: Frame, named: dict[str, str]) -> None:
@@ -112,23 +155,38 @@ def check_types(frame: Frame, named: dict[str, str]) -> None:
             )
 
 
+def _value(part: str) -> str:
+    """Return the name of the column with a part's numbers, 0 where they are missing."""
+    return f"{part}_value"
+
+
 def _filled(frame: Frame, numbers: list[str]) -> Frame:
-    """Return the frame with numbers as floats, 0 where they are missing, and the key ``absent``."""
-    frame = frame.with_columns(*(nw.col(part).cast(nw.Float64) for part in numbers))
+    """Return the frame with the numbers of parts as `_value`, and the key ``absent``."""
     # Two steps: of a missing value some engines do not know whether it is NaN.
+    frame = frame.with_columns(*(_float(part).alias(f"{part}_float") for part in numbers))
     frame = frame.with_columns(
-        *(_chosen(nw.col(part).is_null(), 0.0, nw.col(part), part) for part in numbers),
-        *(_chosen(nw.col(part).is_null(), 1, nw.lit(0), f"no_{part}") for part in numbers),
+        *(
+            _chosen(_float(part).is_null(), 0.0, nw.col(f"{part}_float"), f"{part}_known")
+            for part in numbers
+        ),
+        *(_chosen(_float(part).is_null(), 1, nw.lit(0), f"{part}_null") for part in numbers),
     )
     frame = frame.with_columns(
-        *(_chosen(nw.col(part).is_nan(), 0.0, nw.col(part), part) for part in numbers),
         *(
-            _chosen(nw.col(part).is_nan(), 1, nw.col(f"no_{part}"), f"no_{part}")
+            _chosen(nw.col(f"{part}_known").is_nan(), 0.0, nw.col(f"{part}_known"), _value(part))
+            for part in numbers
+        ),
+        *(
+            _chosen(nw.col(f"{part}_known").is_nan(), 1, nw.col(f"{part}_null"), f"{part}_absent")
             for part in numbers
         ),
     )
-    bits = [nw.col(f"no_{part}") * absent_bit(part) for part in numbers]
+    bits = [nw.col(f"{part}_absent") * absent_bit(part) for part in numbers]
     return frame.with_columns(absent=nw.sum_horizontal(*bits))
+
+
+def _float(part: str) -> Any:
+    return nw.col(part).cast(nw.Float64)
 
 
 def absent_bit(part: str) -> int:
@@ -142,17 +200,17 @@ def _chosen(condition: Any, value: float, otherwise: Any, name: str) -> Any:
 
 def _binned(frame: Frame) -> Frame:
     """Return the frame with the key ``bin``, a number that is not in the order of the scores."""
-    score = nw.col("score")
+    score = nw.col(_value("score"))
     small, near_zero, near_one = score < 0, score < 0.5, score <= 1
     frame = frame.with_columns(
-        far=nw.when(small)
+        unbounded=nw.when(small)
         .then(score * (-1 / _LARGEST))
         .otherwise(
             nw.when(near_zero)
             .then(score)
             .otherwise(nw.when(near_one).then(1 - score).otherwise(score * (1 / _LARGEST)))
         ),
-        octave=nw.when(small)
+        octave_0=nw.when(small)
         .then(nw.lit(0))
         .otherwise(
             nw.when(near_zero)
@@ -160,29 +218,25 @@ def _binned(frame: Frame) -> Frame:
             .otherwise(nw.when(near_one).then(nw.lit(64)).otherwise(nw.lit(96)))
         ),
     )
-    frame = frame.with_columns(_chosen(nw.col("far") > 1, 1.0, nw.col("far"), "far"))
-    for halvings in _HALVINGS:
-        tiny = nw.col("far") < 2.0**-halvings
+    frame = frame.with_columns(
+        _chosen(nw.col("unbounded") > 1, 1.0, nw.col("unbounded"), "far_0"),
+    )
+    for step, halvings in enumerate(_HALVINGS):
+        far, octave = nw.col(f"far_{step}"), nw.col(f"octave_{step}")
+        tiny = far < 2.0**-halvings
         frame = frame.with_columns(
-            far=nw.when(tiny).then(nw.col("far") * 2.0**halvings).otherwise(nw.col("far")),
-            octave=nw.when(tiny).then(nw.col("octave") + halvings).otherwise(nw.col("octave")),
+            nw.when(tiny).then(far * 2.0**halvings).otherwise(far).alias(f"far_{step + 1}"),
+            nw.when(tiny).then(octave + halvings).otherwise(octave).alias(f"octave_{step + 1}"),
         )
-    part = (nw.col("far") * _PARTS).floor().cast(nw.Int64)
-    return frame.with_columns(bin=nw.col("octave").cast(nw.Int64) * (2 * _PARTS) + part)
+    last = len(_HALVINGS)
+    part = (nw.col(f"far_{last}") * _PARTS).floor().cast(nw.Int64)
+    return frame.with_columns(bin=nw.col(f"octave_{last}").cast(nw.Int64) * (2 * _PARTS) + part)
 
 
-def _moments(frame: Frame, columns: Columns, *, weighted: bool) -> tuple[Frame, list[Any]]:
-    """Return the frame, and the sums of losses about the middle of their range."""
+def _moments(frame: Frame, columns: Columns, *, weighted: bool) -> Frame:
+    """Return the frame with losses and their squares about the middle of their range."""
+    loss, offset = nw.col(_value("loss")), nw.col("offset")
     middle = columns.low + (columns.high - columns.low) / 2
-    frame = frame.with_columns(total=nw.col("loss") - middle)
-    frame = frame.with_columns(squares=nw.col("total") * nw.col("total"))
-    if weighted:
-        frame = frame.with_columns(
-            total=nw.col("total") * nw.col("weight"), squares=nw.col("squares") * nw.col("weight")
-        )
-    return frame, [
-        nw.col("total").sum(),
-        nw.col("squares").sum(),
-        nw.col("loss").min().alias("low"),
-        nw.col("loss").max().alias("high"),
-    ]
+    weight = nw.col(_value("weight")) if weighted else 1
+    frame = frame.with_columns(offset=loss - middle)
+    return frame.with_columns(total=offset * weight, squares=offset * offset * weight)

@@ -1,6 +1,5 @@
 """What users have as Narwhals frames, and the result of a query as arrays."""
 
-import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof._core.errors import EngineError, InputError
-from backproof.risk.tables.expression import Frame
+from backproof.risk.tables.expression import Frame, wrapped
 from backproof.risk.tables.values import is_missing
 
 if TYPE_CHECKING:
@@ -32,17 +31,14 @@ _PLAIN = "biufU"
 
 def framed(native: Any) -> Frame:
     """Return a user's table as a Narwhals frame; `InputError` where it is none."""
-    with warnings.catch_warnings():
-        # The support for Dask is to move to another package, which no user can act on here.
-        warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
-        try:
-            return nw.from_native(native)
-        except TypeError:
-            raise InputError(
-                "predictions must be a path, paths, a mapping of arrays, or a table of DuckDB, "
-                "pandas, Polars, PyArrow, PySpark, Dask or Ibis, got "
-                f"{type(native).__module__}.{type(native).__qualname__}"
-            ) from None
+    try:
+        return wrapped(native)
+    except TypeError:
+        raise InputError(
+            "predictions must be a path, paths, a mapping of arrays, or a table of DuckDB, "
+            "pandas, Polars, PyArrow, PySpark, Dask or Ibis, got "
+            f"{type(native).__module__}.{type(native).__qualname__}"
+        ) from None
 
 
 def engine_of(frame: Frame) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import narwhals as nw
 
 from backproof._core.errors import InputError
 from backproof.risk.tables.columns import Columns
-from backproof.risk.tables.expression import MOST_CELLS, Frame, check_types
+from backproof.risk.tables.expression import MOST_CELLS, Frame, by_partition, check_types
 from backproof.risk.tables.values import is_missing
 
 SIDES = ("a", "b")
@@ -56,17 +56,16 @@ def paired(a: Frame, b: Frame, columns: tuple[Columns, Columns]) -> Frame:
         if part != "key"
     }
     stacked = nw.concat(
-        [_placed(frame, side, kinds) for side, frame in zip(SIDES, frames, strict=True)],
+        [
+            by_partition(frame, _placed, side, kinds)
+            for side, frame in zip(SIDES, frames, strict=True)
+        ],
         how="vertical",
     )
     one_each = stacked.group_by("key").agg(
         *(nw.col(f"in_{side}").sum() for side in SIDES), *(nw.col(name).max() for name in kinds)
     )
-    told = one_each.with_columns(
-        *(_at_most_two(f"in_{side}") for side in SIDES),
-        unkeyed=nw.when(nw.col("key").is_null()).then(nw.lit(1)).otherwise(nw.lit(0)),
-        keys=nw.lit(1, nw.Int64),
-    )
+    told = by_partition(one_each, _told)
     return (
         told.group_by([*kinds, "in_a", "in_b", "unkeyed"])
         .agg(nw.col("keys").sum())
@@ -136,6 +135,15 @@ def _placed(frame: Frame, side: str, kinds: dict[str, Any]) -> Frame:
             else nw.lit(None).cast(kind).alias(name)
             for name, kind in kinds.items()
         ),
+    )
+
+
+def _told(frame: Frame) -> Frame:
+    """Return a row a key with what there is to say of it, and a number to be summed."""
+    return frame.with_columns(
+        *(_at_most_two(f"in_{side}") for side in SIDES),
+        unkeyed=nw.when(nw.col("key").is_null()).then(nw.lit(1)).otherwise(nw.lit(0)),
+        keys=nw.lit(1, nw.Int64),
     )
 
 

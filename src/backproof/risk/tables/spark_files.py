@@ -113,7 +113,7 @@ def _read(
     delim, _ = split_line("" if first is None else first[0])
     # Without these Spark drops or fills up lines of another length, and does not look at all
     # headers nor, where it needs few columns, at the others.
-    options = {
+    options: dict[str, str | bool] = {
         "columnPruning": False,
         "enforceSchema": False,
         "header": True,
