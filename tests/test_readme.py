@@ -38,6 +38,8 @@ def test_the_python_examples_run_in_order(capsys: pytest.CaptureFixture[str]) ->
         "backproof interval",
         "backproof compare",
         "backproof coverage",
+        "backproof certify",
+        "backproof count",
     ],
 )
 def test_the_commands_are_shown(command: str) -> None:
