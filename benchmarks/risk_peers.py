@@ -39,13 +39,13 @@ def main() -> None:
     except ImportError:
         print(json.dumps({"missing": True}))
         return
-    before = _peak()
+    before = peak()
     seconds = [_seconds(job.work)]
     while sum(seconds) < 1 and len(seconds) < 15:
         seconds.append(_seconds(job.work))
     found = {
         "seconds": statistics.median(seconds) * REPLICATES / job.replicates,
-        "megabytes": (_peak() - before) / 1e6,
+        "megabytes": (peak() - before) / 1e6,
         "scaled": job.replicates < REPLICATES,
     }
     print(json.dumps(found))
@@ -57,7 +57,7 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def _peak() -> float:
+def peak() -> float:
     """Return the most memory, in bytes, that this process has held."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux lets a child begin at the peak of its parent in `ru_maxrss`

@@ -102,6 +102,7 @@ def test_counts_that_do_not_go_together(run_main: Main, folder: Path) -> None:
     assert "part-0.parquet" in err
     assert run_main("certify", "0.json", "part-1.parquet")[0] == 2
     assert run_main("certify", "0.json", "--baseline", "old.csv")[0] == 2
+    assert "count again" in run_main("certify", "0.json", "--by", "group")[2]
     text = (folder / "0.json").read_text()
     (folder / "0.json").write_text(text[: len(text) // 2])
     code, _, err = run_main("certify", "0.json")

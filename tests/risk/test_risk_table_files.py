@@ -204,6 +204,15 @@ def test_a_spoiled_file_is_named_and_nothing_certified(
     assert row in str(failed.value)
 
 
+@pytest.mark.parametrize(("end", "spoil"), [("parquet", _cut), ("jsonl", _half_object)])
+def test_polars_names_a_spoiled_file(
+    table: pd.DataFrame, tmp_path: Path, end: str, spoil: Callable[[Path], Any]
+) -> None:
+    spoil(written(table[["y", "yhat"]], tmp_path, end)[1])
+    with pytest.raises(InputError, match=r"part-1.*nothing was certified"):
+        risk.certify_table(tmp_path, engine="polars")
+
+
 @pytest.mark.parametrize("end", ["csv", "jsonl"])
 def test_a_word_in_a_column_of_numbers_names_the_file(
     table: pd.DataFrame, tmp_path: Path, end: str

@@ -102,6 +102,11 @@ def _certificate(
                 "counts go with nothing but counts: count the other files too, and leave out "
                 "--baseline, which needs the rows"
             )
+        if asked != Asked():
+            raise InputError(
+                "columns and engines are for counting, and counts were counted: leave them out, or "
+                "count again with backproof count"
+            )
         return risk.certify_counts(_merged(predictions), **wanted)
     if baseline is not None:
         wanted["baseline"] = baseline

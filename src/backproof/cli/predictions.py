@@ -64,19 +64,19 @@ _ENGINE_OPTIONS = (
 class Asked:
     """Columns and engine, as the options of a command named them."""
 
-    label: str | None
-    prediction: str | None
-    by: str | None
-    weight: str | None
-    cluster: str | None
-    score: str | None
-    loss: str | None
-    low: float
-    high: float
-    engine: str
-    spark_master: str | None
-    memory_limit: str | None
-    threads: int | None
+    label: str | None = None
+    prediction: str | None = None
+    by: str | None = None
+    weight: str | None = None
+    cluster: str | None = None
+    score: str | None = None
+    loss: str | None = None
+    low: float = 0.0
+    high: float = 1.0
+    engine: str = "duckdb"
+    spark_master: str | None = None
+    memory_limit: str | None = None
+    threads: int | None = None
 
     def keywords(self, paths: Sequence[str]) -> dict[str, Any]:
         """Return what `count_table` takes, columns guessed where none was named."""

@@ -25,6 +25,8 @@ _ENGINES = {
     nw.Implementation.DASK: ("Dask", "dask"),
     nw.Implementation.IBIS: ("Ibis", "ibis-framework"),
 }
+_JAVA = "An error occurred while calling"
+_CAUSE = "Caused by: "
 # Kinds of NumPy arrays that DuckDB takes as they are; anything else is looked at first.
 _PLAIN = "biufU"
 
@@ -61,7 +63,7 @@ def fetched(result: Frame) -> dict[str, list[Any]]:
     except Exception as error:
         name, version = engine_of(result)
         raise EngineError(
-            f"{name} {version} could not count the table: {_told(error)}; nothing was certified"
+            f"{name} {version} could not count the table: {told(error)}; nothing was certified"
         ) from error
 
 
@@ -84,10 +86,15 @@ def _by_name(names: list[str], rows: list[Any]) -> dict[str, list[Any]]:
     return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
-def _told(error: Exception) -> str:
-    """Return the first line that says something of an engine's error."""
+def told(error: Exception) -> str:
+    """Return the lines that say something of an engine's error: its first, and the first cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    # A Java exception begins on the second line, and its causes stand in the trace.
+    if lines and lines[0].startswith(_JAVA) and len(lines) > 1:
+        lines = [lines[1].removeprefix(": "), *lines[2:]]
+    causes = [line for line in lines if line.startswith(_CAUSE)]
+    said = [*lines[:1], *causes[-1:]]
+    return "; ".join([type(error).__name__, *said]) if said else type(error).__name__
 
 
 def from_arrays(connection: "DuckDBPyConnection", arrays: Mapping[str, Any]) -> Frame:

@@ -1,14 +1,19 @@
 """Files as lazy frames of Polars."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 
 from backproof._core.errors import InputError
 from backproof.risk.tables.expression import FILE
+from backproof.risk.tables.frames import told
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
 from backproof.risk.tables.sources import SourceFile
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) -> Scan:
@@ -24,10 +29,7 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
         )
     paths = [str(place.absolute()) for place in places]
     names = dict(zip(paths, (file.path for file in files), strict=True))
-    if kind == "parquet":
-        frame = pl.scan_parquet(paths, include_file_paths=FILE, glob=False)
-    else:
-        frame = pl.scan_ndjson(paths, include_file_paths=FILE)
+    frame = _lazy(paths, kind)
 
     def rows() -> dict[str, int]:
         ones = frame.select(FILE, rows=pl.lit(1, pl.Int64))  # its len() has 32 bits
@@ -35,8 +37,11 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
         return dict(counted.collect(engine="streaming").iter_rows())
 
     def explained(error: Exception) -> Exception:
-        told = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return InputError(f"Polars cannot read the files: {told}; nothing was certified")
+        path, own = next(
+            ((path, own) for path in paths if (own := _failure(path, kind))), (None, error)
+        )
+        where = "the files" if path is None else names[path]
+        return InputError(f"cannot read {where}: {told(own)}; nothing was certified")
 
     return Scan(
         frame=nw.from_native(frame),
@@ -46,3 +51,22 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
         named_by_engine=lambda path: names[path],
         explained=explained,
     )
+
+
+def _lazy(paths: list[str], kind: Format) -> "pl.LazyFrame":
+    import polars as pl
+
+    if kind == "parquet":
+        return pl.scan_parquet(paths, include_file_paths=FILE, glob=False)
+    return pl.scan_ndjson(paths, include_file_paths=FILE)
+
+
+def _failure(path: str, kind: Format) -> Exception | None:
+    """Return the error that reading one file to its end raises, if it does."""
+    import polars as pl
+
+    try:
+        _lazy([path], kind).select(pl.all().count()).collect(engine="streaming")
+    except Exception as error:
+        return error
+    return None

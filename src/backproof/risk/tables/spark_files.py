@@ -11,6 +11,7 @@ from backproof._core.errors import EngineError, InputError
 from backproof._tables.duck import split_line
 from backproof.risk.tables.columns import NUMBERS, Columns
 from backproof.risk.tables.expression import FILE
+from backproof.risk.tables.frames import told
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
 from backproof.risk.tables.sources import SourceFile
@@ -50,7 +51,7 @@ def session(master: str | None = None) -> "SparkSession":
         made: SparkSession = builder.appName("backproof").getOrCreate()
     except Exception as error:
         raise EngineError(
-            f"Spark did not start at {master or 'its default master'}: {_told(error)}; check the "
+            f"Spark did not start at {master or 'its default master'}: {told(error)}; check the "
             "address, and that a Java runtime is on the path"
         ) from error
     return made
@@ -138,9 +139,4 @@ def _named(path: str, names: dict[str, str]) -> str:
 
 def explained(error: Exception) -> Exception:
     """Return an error of Spark in one line."""
-    return EngineError(f"Spark could not count the files: {_told(error)}; nothing was certified")
-
-
-def _told(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return EngineError(f"Spark could not count the files: {told(error)}; nothing was certified")
