@@ -1,8 +1,7 @@
 """Files as tables of DuckDB, the embedded default."""
 
-import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, pairwise
 from pathlib import Path
@@ -11,20 +10,20 @@ from typing import TYPE_CHECKING, SupportsIndex
 import narwhals as nw
 
 from backproof._core.checks import whole_number
-from backproof._core.errors import EngineError, InputError
+from backproof._core.errors import InputError
 from backproof._tables.duck import first_line, literal, split_line, text_rows
 from backproof.risk.tables.columns import NUMBERS, Columns
+from backproof.risk.tables.duckdb_errors import explained_by_file, first_line_of
 from backproof.risk.tables.expression import FILE
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan, Wording
-from backproof.risk.tables.sources import SourceFile
+from backproof.risk.tables.sources import SourceFile, paths_by_place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 _WORDINGS: dict[Format, Wording] = {"parquet": "typed", "json": "json", "text": "text"}
 _MARKS = count()
-_ADVICE = re.compile(r"Possible |Column .* is being converted|\* |file = ")
 
 
 @contextmanager
@@ -63,7 +62,7 @@ def connected(
         except (duckdb.Error, TypeError) as error:
             raise InputError(
                 "memory_limit must be a size such as 500MB, and threads a number that DuckDB "
-                f"takes, got {memory_limit!r} and {threads!r}: {_first_line(error)}"
+                f"takes, got {memory_limit!r} and {threads!r}: {first_line_of(error)}"
             ) from None
         try:
             yield connection
@@ -81,11 +80,13 @@ def scan(
     """Return files of one format as one table; `InputError` where they cannot be that."""
     import duckdb
 
-    known = {str(place.absolute()): file.path for place, file in zip(places, files, strict=True)}
+    known = paths_by_place(files, places)
     paths = [literal(place) for place in places]
 
     def explained(error: Exception) -> Exception:
-        return _explained(error, known, lambda path: _relation(connection, kind, path, columns))
+        return explained_by_file(
+            error, known, lambda path: _relation(connection, kind, path, columns)
+        )
 
     try:
         relation = _RELATIONS[kind](connection, paths, columns)
@@ -242,60 +243,3 @@ def _relation(
     connection: "DuckDBPyConnection", kind: Format, path: str, columns: Columns
 ) -> "DuckDBPyRelation":
     return _RELATIONS[kind](connection, [literal(Path(path))], columns)
-
-
-def _explained(
-    error: Exception, names: dict[str, str], alone: Callable[[str], "DuckDBPyRelation"]
-) -> Exception:
-    """Return an error that names the file, and the line where DuckDB knows it.
-
-    Parameters
-    ----------
-    error
-        What was raised.
-    names
-        From absolute paths to the paths that people know.
-    alone
-        Returns the table of one file.
-    """
-    import duckdb
-
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return EngineError(
-            f"DuckDB {duckdb.__version__} ran out of memory: {_first_line(error)}; nothing was "
-            "certified: raise memory_limit, or group by a column with fewer values"
-        )
-    if not isinstance(error, duckdb.Error):
-        return error
-    culprit = max((path for path in names if path in str(error)), key=len, default=None)
-    if culprit is None:
-        culprit, error = next(
-            ((path, own) for path in names if (own := _failure(alone, path))), (None, error)
-        )
-    where = "the files" if culprit is None else names[culprit]
-    told = "; ".join(_without_advice(str(error)))
-    return InputError(f"cannot read {where}: {told}; nothing was certified")
-
-
-def _failure(alone: Callable[[str], "DuckDBPyRelation"], path: str) -> Exception | None:
-    """Return the error that reading one file to its end raises, if it does."""
-    import duckdb
-
-    try:
-        alone(path).aggregate("count(COLUMNS(*))").fetchall()
-    except duckdb.Error as error:
-        return error
-    return None
-
-
-def _without_advice(text: str) -> Iterator[str]:
-    """Yield the lines of an error of DuckDB up to its advice, which is about its own options."""
-    for line in text.splitlines():
-        if _ADVICE.match(line.strip()):
-            return
-        if line.strip():
-            yield line.strip().rstrip(".")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ from backproof.risk.tables.expression import FILE
 from backproof.risk.tables.frames import told
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
-from backproof.risk.tables.sources import SourceFile
+from backproof.risk.tables.sources import SourceFile, first_failure, paths_by_place
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,9 +27,8 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
             "engine polars is for Parquet and JSON lines: of text files Polars fills short lines "
             "up without a word; use engine duckdb"
         )
-    paths = [str(place.absolute()) for place in places]
-    names = dict(zip(paths, (file.path for file in files), strict=True))
-    frame = _lazy(paths, kind)
+    names = paths_by_place(files, places)
+    frame = _lazy(list(names), kind)
 
     def rows() -> dict[str, int]:
         ones = frame.select(FILE, rows=pl.lit(1, pl.Int64))  # its len() has 32 bits
@@ -37,9 +36,7 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
         return dict(counted.collect(engine="streaming").iter_rows())
 
     def explained(error: Exception) -> Exception:
-        path, own = next(
-            ((path, own) for path in paths if (own := _failure(path, kind))), (None, error)
-        )
+        path, own = first_failure(names, lambda path: _failure(path, kind), error)
         where = "the files" if path is None else names[path]
         return InputError(f"cannot read {where}: {told(own)}; nothing was certified")
 

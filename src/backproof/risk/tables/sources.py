@@ -1,5 +1,6 @@
 """What a table was read from."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,28 @@ def check_unchanged(files: tuple[SourceFile, ...], places: tuple[Path, ...]) -> 
                 f"{file.path} changed while it was read: nothing was certified; count again when "
                 "nobody writes to it"
             )
+
+
+def paths_by_place(files: tuple[SourceFile, ...], places: tuple[Path, ...]) -> dict[str, str]:
+    """Return the paths that people know by the absolute ones that engines know."""
+    return {str(place.absolute()): file.path for place, file in zip(places, files, strict=True)}
+
+
+def first_failure(
+    paths: Iterable[str], failure: Callable[[str], Exception | None], error: Exception
+) -> tuple[str | None, Exception]:
+    """Return the first file that cannot be read alone, with its error.
+
+    Parameters
+    ----------
+    paths
+        Of all files.
+    failure
+        Returns the error of reading one of them to its end, if there is one.
+    error
+        What was raised for all together; returned, without a file, where each can be read alone.
+    """
+    return next(((path, own) for path in paths if (own := failure(path))), (None, error))
 
 
 def _readable(size: int) -> str:

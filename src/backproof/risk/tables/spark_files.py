@@ -14,7 +14,7 @@ from backproof.risk.tables.expression import FILE
 from backproof.risk.tables.frames import told
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
-from backproof.risk.tables.sources import SourceFile
+from backproof.risk.tables.sources import SourceFile, paths_by_place
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -85,7 +85,7 @@ def scan(
         raise
     except Exception as error:
         raise explained(error) from error
-    names = {str(place.absolute()): file.path for place, file in zip(places, files, strict=True)}
+    names = paths_by_place(files, places)
 
     def rows() -> dict[str, int]:
         return {row[0]: row[1] for row in frame.groupBy(FILE).count().collect()}
