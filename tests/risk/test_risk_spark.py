@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 import warnings
@@ -49,8 +50,24 @@ def spark() -> Iterator[Any]:
             .getOrCreate()
         )
     yield session
+    _end(session)
+
+
+def _end(session: Any) -> None:
+    """Stop the session and its driver, which would go on beside all later tests."""
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
     with contextlib.suppress(Exception):
         session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()  # at which the driver ends
+    try:
+        gateway.proc.wait(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        gateway.proc.kill()
+        gateway.proc.wait()
+    SparkContext._gateway = SparkContext._jvm = None
 
 
 @pytest.fixture(scope="module")

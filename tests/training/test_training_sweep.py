@@ -1,5 +1,6 @@
 """Training on many processes: the bits of a serial run, whatever happens to workers."""
 
+import contextlib
 import json
 import os
 import signal
@@ -57,8 +58,12 @@ def test_any_number_of_processes_gives_the_bits_of_a_serial_run(serial: Fits, n_
 
 def loky_workers() -> list[psutil.Process]:
     """Return the processes that do joblib's work, without the one that counts resources."""
-    children = psutil.Process().children(recursive=True)
-    return [one for one in children if "popen_loky" in " ".join(one.cmdline())]
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # of another test, and just ended
+            if "popen_loky" in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 def test_a_killed_worker_loses_nothing(serial: Fits) -> None:
