@@ -137,7 +137,7 @@ class Counts(ArrayResult):
     def __str__(self) -> str:
         lines = [str(source) for source in self.sources]
         what = f"{counted(self.examples, 'example')} in {counted(len(self.cells), 'cell')}"
-        lines.append(f"{what} by {_listed(self.columns)}")
+        lines.append(f"{what}: {_listed(self.columns)}")
         if self.incomplete:
             lines.append(self.told_missing())
         return "\n".join(lines)
