@@ -84,7 +84,7 @@ def test_files_are_compared(
     in_pandas = risk.certify_table(table, baseline=baseline, key="id")
     assert found.comparison == in_pandas.comparison
     assert found.baseline[0].files[0].rows == 2000
-    assert "B: from 2000 rows in 1 file" in str(found)
+    assert "Baseline: from 2000 rows in 1 file" in str(found)
 
 
 @pytest.mark.parametrize("engine", ["arrays", "pandas", "polars", "pyarrow", "ibis", "dask"])

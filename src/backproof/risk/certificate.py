@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from backproof._core.numbers import counted
 from backproof._core.results import Result
-from backproof.risk.certificate_html import fragment, page
+from backproof.risk.certificate_html import fragment, note, page, table
 from backproof.risk.comparison import Comparison
 from backproof.risk.metrics.labels import Label
 from backproof.risk.metrics.measurement import Measurement
 from backproof.risk.tables.sources import Source
-from backproof.risk.wording import method_name, percent, quote, shown
+from backproof.risk.wording import Quotable, method_name, percent, quote, shown
 
 _TITLE = "Certificate of the test error"
-_AGAINST = "Against the baseline (A: these predictions, B: the baseline)"
+_DIFFERENCE = "error minus the baseline's"
 _MOST_FILES = 20  # that are named on a page; all are in the JSON
 
 
@@ -80,6 +80,8 @@ class Certificate(Result):
     def assumptions(self) -> tuple[str, ...]:
         """What the statements rest on, without repetition."""
         found = [one.measurement.assumptions for one in self.statements]
+        if self.comparison is not None:
+            found.append(self.comparison.assumptions)
         if any(one.group is not None for one in self.statements):
             # How many statements share the miss would be chance otherwise.
             found.append("the groups fixed beforehand, and examples of each")
@@ -88,7 +90,9 @@ class Certificate(Result):
     def __str__(self) -> str:
         lines = [self._quoted(one) for one in self.statements]
         if self.comparison is not None:
-            lines.append(f"{_AGAINST}: {self.comparison}")
+            found, m = self.comparison, self.comparison.examples
+            lines.append(quote(found, m, name=_DIFFERENCE, sampling=self.sampling))
+            lines.append(_against(found))
         if len(self.statements) + (self.comparison is not None) > 1:
             lines.insert(0, self.correction)
         lines += self._origin()
@@ -100,31 +104,44 @@ class Certificate(Result):
         return quote(found, found.examples, name=name, sampling=self.sampling)
 
     def _repr_html_(self) -> str:
-        rows = []
-        for one in self.statements:
-            found = one.measurement
-            estimate, bounds = shown(found, found.metric)
-            name = "all examples" if one.group is None else one.group
-            method = f"{method_name(found.method)}, {found.guarantee}"
-            rows.append((name, found.metric, estimate, bounds, method, str(found.examples)))
-        return fragment(
-            _TITLE,
-            f"{self.correction} {self._about()}",
-            ("examples", "metric", "estimate", "interval", "method", "m"),
-            rows,
-            (
-                *([] if self.comparison is None else [f"{_AGAINST}: {self.comparison}"]),
-                *(f"Assumes {one}." for one in self.assumptions),
-                *(f"{line}." for line in self._origin()),
-                *_files((*self.sources, *self.baseline)),
-                f"Backproof {self.backproof}.",
-            ),
+        sentences = [f"{self.correction} {self._about()}"]
+        if self.comparison is not None:
+            sentences.append(_against(self.comparison))
+        notes = (
+            *(f"Assumes {one}." for one in self.assumptions),
+            *(f"{line}." for line in self._origin()),
+            f"Backproof {self.backproof}.",
         )
+        return fragment(_TITLE, sentences, (self._table(), *map(note, notes), *self._files()))
+
+    def _table(self) -> str:
+        rows = [
+            _row("all examples" if one.group is None else one.group, one.measurement.metric,
+                 one.measurement, one.measurement.examples)
+            for one in self.statements
+        ]  # fmt: skip
+        if self.comparison is not None:
+            found = self.comparison
+            rows.append(_row("all examples", _DIFFERENCE, found, found.examples))
+        return table(("examples", "metric", "estimate", "interval", "method", "m"), rows)
+
+    def _files(self) -> list[str]:
+        """Return a table of the files that were counted, up to a number."""
+        files = [file for source in (*self.sources, *self.baseline) for file in source.files]
+        if not files:
+            return []
+        rows = [
+            (file.path, *("?" if size is None else str(size) for size in (file.rows, file.bytes)))
+            for file in files[:_MOST_FILES]
+        ]
+        more = len(files) - len(rows)
+        last = [note(f"And {counted(more, 'more file')}.")] if more else []
+        return [table(("file", "rows", "bytes"), rows), *last]
 
     def _origin(self) -> list[str]:
         """Return in words what was counted, and what was left out."""
         lines = [f"From {source}" for source in self.sources]
-        lines += [f"B: from {source}" for source in self.baseline]
+        lines += [f"Baseline: from {source}" for source in self.baseline]
         if self.dropped:
             rows = sum(source.rows for source in self.sources)
             lines.append(f"Left out {self.dropped} of {counted(rows, 'row')} with a missing value")
@@ -143,13 +160,24 @@ class Certificate(Result):
         return f"{found} Shares of the classes: {shares}."
 
 
-def _files(sources: tuple[Source, ...]) -> list[str]:
-    """Return a line for each of the files that were counted, up to a number."""
-    files = [file for source in sources for file in source.files]
-    lines = [
-        f"{file.path}: {'?' if file.rows is None else file.rows} rows, "
-        f"{'?' if file.bytes is None else file.bytes} bytes."
-        for file in files[:_MOST_FILES]
-    ]
-    more = len(files) - len(lines)
-    return [*lines, f"And {more} more files."] if more else lines
+def _row(examples: str, metric: str, found: Quotable, m: int) -> tuple[str, ...]:
+    estimate, bounds = shown(found, metric)
+    method = f"{method_name(found.method)}, {found.guarantee}"
+    return examples, metric, estimate, bounds, method, str(m)
+
+
+def _against(found: Comparison) -> str:
+    """Return in words how the classifier, A, compares with the baseline, B."""
+    if not found.told_apart:
+        verdict = "Not told apart from the baseline"
+    elif found.difference < 0:
+        verdict = "Better than the baseline"
+    else:
+        verdict = "Worse than the baseline"
+    parts = [f"{verdict} (p = {found.p_value:.3g}, {found.test}, {found.test_guarantee})"]
+    if found.only_a is not None:
+        wrong = f"wrong {found.only_b} times where these predictions are right"
+        parts.append(f"it is {wrong}, and right {found.only_a} times where they are wrong")
+    if found.error_b is not None and found.of_rates:
+        parts.append(f"its error is {100 * found.error_b:.4g} %")
+    return "; ".join(parts) + "."

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from backproof._core.numbers import counted
 from backproof._core.results import Result
-from backproof.risk.methods.method import Guarantee
+from backproof.risk.methods.method import Guarantee, Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,16 @@ class Comparison(Result):
                 f"Assumes {self.assumptions}.",
             )
         )
+
+    @property
+    def estimate(self) -> float:
+        """The difference on the examples, as that of an interval."""
+        return self.difference
+
+    @property
+    def side(self) -> Side:
+        """Which ends the interval has: both."""
+        return "two-sided"
 
     @property
     def of_rates(self) -> bool:
