@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -70,6 +71,15 @@ def test_a_gate_on_a_group_alone(run_main: Main, tmp_path: Path) -> None:
     assert "all examples" not in err
 
 
+@pytest.mark.parametrize("limit", ["5", "-0.1", "nan"])
+def test_a_gate_that_could_not_work(run_main: Main, folder: Path, limit: str) -> None:
+    code, out, err = run_main("certify", "*.parquet", "--fail-above", limit)
+    assert (code, out) == (2, "")
+    assert f"--fail-above must lie in [0, 1], as an error does, got {limit}; 5 % is 0.05" in err
+    options = ("--loss", "loss", "--low", "-1", "--high", "10")
+    assert run_main("certify", "*.parquet", *options, "--fail-above", "5")[0] == 0
+
+
 def test_a_gate_needs_an_upper_bound_of_the_error(run_main: Main, folder: Path) -> None:
     gate = ("certify", "*.parquet", "--fail-above", "0.5")
     assert "--side lower" in run_main(*gate, "--side", "lower")[2]
@@ -95,13 +105,27 @@ def test_counts_of_shards_give_the_certificate_of_the_whole(run_main: Main, fold
     assert risk.Counts.from_json(out) == risk.Counts.from_json((folder / "0.json").read_text())
 
 
+def test_counts_by_a_pattern_or_a_folder(run_main: Main, folder: Path) -> None:
+    for shard in range(2):
+        run_main("count", f"part-{shard}.parquet", "--out", f"counts/{shard}.json")
+    listed = run_main("certify", "counts/0.json", "counts/1.json")
+    assert listed[0] == 0
+    assert run_main("certify", "counts") == run_main("certify", "counts/?.json") == listed
+    (folder / "counts" / "rows.json").write_text('{"y": 1, "yhat": 1}')
+    code, _, err = run_main("certify", "counts")
+    assert code == 2
+    assert "counts/0.json holds counts and counts/rows.json predictions" in err
+
+
 def test_counts_that_do_not_go_together(run_main: Main, folder: Path) -> None:
     run_main("count", "part-0.parquet", "--out", "0.json")
-    code, out, err = run_main("certify", "0.json", "0.json")
+    (folder / "copy.json").write_bytes((folder / "0.json").read_bytes())
+    code, out, err = run_main("certify", "0.json", "copy.json")
     assert (code, out) == (2, "")
     assert "part-0.parquet" in err
     assert run_main("certify", "0.json", "part-1.parquet")[0] == 2
     assert run_main("certify", "0.json", "--baseline", "old.csv")[0] == 2
+    assert "0.json holds counts" in run_main("certify", "old.csv", "--baseline", "0.json")[2]
     assert "count again" in run_main("certify", "0.json", "--by", "group")[2]
     text = (folder / "0.json").read_text()
     (folder / "0.json").write_text(text[: len(text) // 2])
@@ -122,6 +146,70 @@ def test_a_baseline(run_main: Main, folder: Path) -> None:
     )
     assert json.loads(out)["comparison"]["examples"] == 2000
     assert "--baseline" in run_main("certify", "*.parquet", "--key", "id")[2]
+
+
+def test_a_class_that_is_only_predicted(run_main: Main, tmp_path: Path) -> None:
+    path = tmp_path / "rare.csv"
+    path.write_text("y,yhat\n" + "cat,cat\ndog,dog\n" * 5 + "cat,emu\n")
+    code, _, err = run_main("certify", path)
+    assert code == 2
+    assert "give every label as --labels" in err
+    code, out, _ = run_main("certify", path, "--labels", "cat, dog, emu", "--json")
+    assert code == 0
+    assert json.loads(out)["labels"] == ["cat", "dog", "emu"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "recall"),
+    [
+        (("no", "yes"), None, "yes"),
+        (("no", "yes"), "no", "no"),
+        ((0, 1), "0", 0),
+        ((False, True), "false", False),
+        (("0", "1"), '"0"', "0"),
+    ],
+)
+def test_the_positive_class_is_named(
+    run_main: Main, tmp_path: Path, labels: Any, positive: str | None, recall: Any
+) -> None:
+    rows = [labels] * 3 + [labels[::-1]] + [(labels[0],) * 2] * 5
+    pd.DataFrame(rows, columns=["y", "yhat"]).to_parquet(tmp_path / "a.parquet")
+    options = () if positive is None else ("--positive", positive)
+    code, out, _ = run_main("certify", tmp_path, "--metrics", "recall", *options)
+    assert code == 0
+    assert f"Positive class: {recall!r}\n" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["part-*.parquet", "--metrics", "auc"], "auc needs a score for each example: give scores"),
+        (["part-*.parquet", "--metrics", "f1"], "--positive must name the positive class"),
+        (["part-*.parquet", "--loss", "loss", "--label", "y"], "--loss stands for --label"),
+        (["part-*.parquet", "--threads", "2000"], "threads must be at most 1024, got 2000"),
+        (["part-*.parquet", "--memory-limit", "much"], "a size such as 500MB, got 'much': "),
+        (["s3://bucket/a.parquet"], "is an address"),
+        (["empty.csv"], "empty.csv is empty"),
+        (["empty.csv", "--label", "y", "--prediction", "yhat"], "empty.csv is empty"),
+        (["empty.jsonl"], "empty.jsonl is empty"),
+        (["latin.csv"], "This file is not utf-8 encoded"),
+        (
+            ["part-0.parquet", "--baseline", "other.parquet", "--key", "id"],
+            "the baseline: label is",
+        ),
+    ],
+)
+def test_what_cannot_be_certified_is_told(
+    run_main: Main, folder: Path, words: list[str], message: str
+) -> None:
+    for name in ("empty.csv", "empty.jsonl"):
+        (folder / name).touch()
+    (folder / "latin.csv").write_bytes("y,yhat\nchat,chat\nélan,élan\n".encode("latin-1"))
+    pd.read_csv(folder / "old.csv").rename(columns={"y": "t"}).to_parquet(folder / "other.parquet")
+    code, out, err = run_main("certify", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "=" not in err.replace("drop_missing=True", "")
 
 
 def test_missing_rows(run_main: Main, tmp_path: Path) -> None:

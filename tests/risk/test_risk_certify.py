@@ -607,7 +607,8 @@ All 4 statements hold together with confidence 95 %: each holds with 98.75 % (Bo
 error 15 % (98.75 % CI 5–30 %, Clopper–Pearson, finite-sample, m = 60, i.i.d.)
 recall 90 % (98.75 % CI 68–99 %, Clopper–Pearson, finite-sample, m = 30, i.i.d.)
 night: error 15 % (98.75 % CI 5–30 %, Clopper–Pearson, finite-sample, m = 60, i.i.d.)
-night: recall 90 % (98.75 % CI 68–99 %, Clopper–Pearson, finite-sample, m = 30, i.i.d.)"""
+night: recall 90 % (98.75 % CI 68–99 %, Clopper–Pearson, finite-sample, m = 30, i.i.d.)
+Positive class: 1"""
 
 
 def golden() -> Certificate:
@@ -750,7 +751,7 @@ def test_the_page_is_whole_and_asks_nothing_of_the_network() -> None:
     for reference in ("http", "//", "url(", "@import", "src=", "href="):
         assert reference not in text
     assert page.rows == [
-        ["examples", "metric", "estimate", "interval", "method", "m"],
+        ["group", "metric", "estimate", "interval", "method", "examples"],
         *[
             [group, metric, *numbers]
             for group in ("all examples", "night")
@@ -811,7 +812,7 @@ GOOD: dict[str, Any] = {"y_true": [0, 1, 1, 0], "y_pred": [0, 1, 0, 0]}
         ({"metrics": None}, "metrics must be names of metrics, got None: give one or several"),
         ({"metrics": 3}, "metrics must be names of metrics, got 3"),
         ({"metrics": (3,)}, "a metric must be one of .*, got 3"),
-        ({"metrics": "auc"}, "auc needs a score for each example: give scores="),
+        ({"metrics": "auc"}, "auc needs a score for each example: give scores"),
         ({"confidence": 0}, "confidence must lie strictly between 0 and 1, got 0"),
         ({"confidence": 1}, "confidence must lie strictly between 0 and 1, got 1"),
         ({"confidence": float("nan")}, "confidence must lie strictly between 0 and 1, got nan"),

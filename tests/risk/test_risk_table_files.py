@@ -166,6 +166,12 @@ def _half_object(path: Path) -> None:
     path.write_text(path.read_text() + '{"y": "cat", "yh')
 
 
+def _no_comma(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    lines[50] = lines[50].replace(",", " ", 1)
+    path.write_text("\n".join(lines) + "\n")
+
+
 def _word_for_a_number(path: Path) -> None:
     path.write_text(path.read_text().replace("0.", "x.", 1))
 
@@ -180,7 +186,8 @@ FAULTS: list[tuple[str, Callable[[Path], Any], str]] = [
     ("csv", lambda path: path.write_bytes(b""), ""),
     ("csv", lambda path: path.write_bytes(path.read_bytes().replace(b"cat", b"\xff\xfe", 1)), ""),
     ("csv.gz", _cut, ""),
-    ("jsonl", _half_object, ""),
+    ("jsonl", _half_object, "line 334"),
+    ("jsonl", _no_comma, "line 51"),
     ("jsonl.gz", _cut, ""),
     ("csv", Path.unlink, ""),
     ("parquet", Path.unlink, ""),
@@ -226,20 +233,79 @@ def test_a_word_in_a_column_of_numbers_names_the_file(
         risk.count_table(paths, score="p")
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "polars"])
-def test_one_unreadable_file_is_named(table: pd.DataFrame, tmp_path: Path, engine: str) -> None:
-    paths = written(table, tmp_path, "parquet")
-    paths[1].chmod(0)
-    command = [sys.executable, "-m", "backproof", "certify", f"{tmp_path}/*.parquet"]
-    command += ["--label", "y", "--prediction", "yhat", "--engine", engine]
+def without_privileges(*words: str | Path) -> tuple[int, str, str]:
+    """Run certify as somebody who may not read every file; exit code, stdout and stderr."""
+    command = [sys.executable, "-m", "backproof", "certify", *map(str, words)]
     if os.geteuid() == 0:  # root reads every file, unless it gives that right up
         if shutil.which("setpriv") is None:
             pytest.skip("root reads every file")
         command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"cannot read {paths[1]}: " in done.stderr
-    assert "Permission denied" in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_one_unreadable_file_is_named(table: pd.DataFrame, tmp_path: Path, engine: str) -> None:
+    paths = written(table, tmp_path, "parquet")
+    paths[1].chmod(0)
+    named = ("--label", "y", "--prediction", "yhat", "--engine", engine)
+    code, out, err = without_privileges(tmp_path / "*.parquet", *named)
+    assert (code, out) == (2, "")
+    assert f"cannot read {paths[1]}: " in err
+    assert "Permission denied" in err
+
+
+@pytest.mark.parametrize("given", ["", "**/*.csv", "*/*.csv", "*/part-0.csv", "sub/part-0.csv"])
+def test_a_folder_that_may_not_be_read_is_named(
+    table: pd.DataFrame, tmp_path: Path, given: str
+) -> None:
+    for name in ("open", "sub"):
+        (tmp_path / name).mkdir()
+        written(table[["y", "yhat"]], tmp_path / name, "csv", shards=1)
+    (tmp_path / "sub").chmod(0)
+    try:
+        code, out, err = without_privileges(tmp_path / given)
+    finally:
+        (tmp_path / "sub").chmod(0o700)
+    assert (code, out) == (2, "")
+    assert f"cannot read {tmp_path}/sub" in err
+    assert "Permission denied" in err
+
+
+def test_blanks_do_not_make_one_label_of_two(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("y, yhat\ncat, cat\ndog, dog\n")
+    with pytest.raises(InputError, match="' cat' and 'cat' of 'y' and 'yhat' differ by blanks"):
+        risk.count_table(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("y, yhat\ncat , 1\ndog , 1\n")
+    assert risk.count_table(tmp_path / "a.csv", prediction=None, score="yhat").labels == (
+        "cat",
+        "dog",
+    )
+    (tmp_path / "a.csv").write_text("y, yhat\n1, 1\n0, 1\n")
+    assert risk.count_table(tmp_path / "a.csv").labels == (0, 1)
+
+
+def test_json_may_be_one_array(table: pd.DataFrame, tmp_path: Path) -> None:
+    rows = json.loads(table[["y", "yhat"]].to_json(orient="records"))
+    (tmp_path / "a.json").write_text(json.dumps(rows[:400], indent=1))
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(json.dumps(rows[400:500]).encode()))
+    WRITERS["jsonl"](table[["y", "yhat"]].iloc[500:], tmp_path / "c.jsonl")
+    found = risk.count_table(tmp_path)
+    assert same_counts(found, risk.count_table(table))
+    (tmp_path / "a.json").write_text(json.dumps(rows)[:-1])
+    with pytest.raises(InputError, match=r"a\.json"):
+        risk.count_table(tmp_path)
+
+
+def test_an_object_that_is_cut_off_is_never_passed_over(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Of several files DuckDB's own detection of the format does so, every third time or so."""
+    paths = written(table[["y", "yhat"]], tmp_path, "jsonl")
+    _half_object(paths[1])
+    for _ in range(40):
+        with pytest.raises(InputError, match="part-1"):
+            risk.count_table(paths)
 
 
 def test_a_link_to_nothing_is_named(table: pd.DataFrame, tmp_path: Path) -> None:
@@ -271,14 +337,14 @@ def test_a_file_that_changes_while_it_is_read(
 
 def test_a_file_that_is_written_to_all_the_time(table: pd.DataFrame, tmp_path: Path) -> None:
     (path,) = written(table[["y", "yhat"]], tmp_path, "csv", shards=1)
-    expected = risk.count_table(path)
+    lines = len(path.read_text().splitlines())
     stop, started = threading.Event(), threading.Event()
 
     def write() -> None:
-        text = path.read_text().split("\n", 1)[1]
-        while not stop.is_set():
+        line = path.read_text().splitlines()[1]
+        while not stop.wait(timeout=0.0005):
             with path.open("a") as file:
-                file.write(text)
+                file.write(f"{line}\n")
             started.set()
 
     writer = threading.Thread(target=write)
@@ -291,7 +357,7 @@ def test_a_file_that_is_written_to_all_the_time(table: pd.DataFrame, tmp_path: P
     finally:
         stop.set()
         writer.join()
-    assert risk.count_table(path).examples % expected.examples == 0
+    assert risk.count_table(path).examples > lines
 
 
 def test_names_that_are_patterns_or_odd(table: pd.DataFrame, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import click
 from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_text
 from backproof.cli.options import confidence_option, echo_json, json_option, side_option
-from backproof.cli.predictions import Asked, are_counts, guessed, predictions_options
+from backproof.cli.predictions import Asked, are_counts, counts_among, predictions_options
 
 if TYPE_CHECKING:
     from backproof.risk import Certificate, Statement
@@ -21,16 +21,23 @@ _MOST_FAILURES = 10  # that are told one by one
 @click.argument("predictions", nargs=-1, required=True)
 @predictions_options
 @click.option("--metrics", default="error", show_default=True, help="Metrics, between commas.")
-@click.option("--positive", help="The positive class of binary metrics.")
+@click.option(
+    "--positive", help="The positive class of binary metrics.  [default: the larger of two]"
+)
+@click.option(
+    "--labels", help="Every label, between commas, where some never occur as the true one."
+)
 @click.option("--drop-missing", is_flag=True, help="Leave out rows with a missing value.")
-@click.option("--baseline", help="File of another model's predictions, to be compared, paired.")
+@click.option(
+    "--baseline", help="File of another model's predictions; the errors are compared, paired."
+)
 @click.option("--key", help="Column that joins the baseline.  [default: guessed]")
 @confidence_option
 @side_option
 @click.option(
     "--fail-above",
     type=float,
-    help="Exit with 1 if an upper bound of the error, or mean loss, is larger.",
+    help="Exit with 1 if an upper bound of the error, or mean loss, is larger: 0.05 for 5 %.",
 )
 @click.option(
     "--html",
@@ -42,6 +49,7 @@ def certify(
     predictions: tuple[str, ...],
     metrics: str,
     positive: str | None,
+    labels: str | None,
     drop_missing: bool,
     baseline: str | None,
     key: str | None,
@@ -60,18 +68,20 @@ def certify(
     Example: backproof certify 'preds/*.parquet' --label y --prediction yhat --by group
     """
     names = tuple(name.strip() for name in metrics.split(","))
-    if fail_above is not None and side == "lower":
-        raise InputError("--fail-above needs an upper bound: leave out --side lower")
+    given = Asked(**asked)
+    if fail_above is not None:
+        _check_gate(fail_above, side, given)
     if html is not None:
         check_writable(html)
     wanted: dict[str, Any] = {
         "metrics": names,
-        "positive": _label(positive),
+        "positive": None if positive is None else _label(positive),
+        "labels": None if labels is None else [_label(one) for one in labels.split(",")],
         "drop_missing": drop_missing,
         "confidence": confidence,
         "side": side,
     }
-    found = _certificate(predictions, baseline, key, Asked(**asked), wanted)
+    found = _certificate(predictions, baseline, key, given, wanted)
     failures = [] if fail_above is None else _failures(found, fail_above)
     if html is not None:
         write_text(html, found.to_html())
@@ -95,47 +105,63 @@ def _certificate(
 ) -> "Certificate":
     from backproof import risk
 
-    counted = [are_counts(path) for path in predictions]
-    if any(counted):
-        if not all(counted) or baseline is not None:
-            raise InputError(
-                "counts go with nothing but counts: count the other files too, and leave out "
-                "--baseline, which needs the rows"
-            )
+    counts = counts_among(predictions)
+    if counts:
+        if baseline is not None:
+            raise InputError("--baseline needs the rows of the predictions, got counts of them")
         if asked != Asked():
             raise InputError(
                 "columns and engines are for counting, and counts were counted: leave them out, or "
                 "count again with backproof count"
             )
-        return risk.certify_counts(_merged(predictions), **wanted)
+        return risk.certify_counts(_merged(counts), **wanted)
     if baseline is not None:
+        if Path(baseline).is_file() and are_counts(Path(baseline)):
+            raise InputError(f"--baseline needs the rows of predictions, {baseline} holds counts")
         wanted["baseline"] = baseline
-        wanted["key"] = key or guessed("key", predictions, optional=False)
+        wanted["key"] = key or asked.guessed("key", predictions)
     elif key is not None:
         raise InputError("--key goes with --baseline, which it joins")
     return risk.certify_table(list(predictions), **asked.keywords(predictions), **wanted)
 
 
-def _merged(paths: tuple[str, ...]) -> Any:
+def _check_gate(limit: float, side: str, asked: Asked) -> None:
+    """Refuse a gate that could never close, or never open."""
+    if side == "lower":
+        raise InputError("--fail-above needs an upper bound: leave out --side lower")
+    low, high = (0.0, 1.0) if asked.loss is None else (asked.low, asked.high)
+    if not low <= limit <= high:
+        what = "an error" if asked.loss is None else "a mean loss"
+        raise InputError(
+            f"--fail-above must lie in [{low:g}, {high:g}], as {what} does, got {limit:g}"
+            + ("; 5 % is 0.05" if asked.loss is None else "")
+        )
+
+
+def _merged(paths: list[Path]) -> Any:
     from backproof import risk
 
     shards = []
     for path in paths:
         try:
-            shards.append(risk.Counts.from_json(Path(path).read_bytes()))
+            shards.append(risk.Counts.from_json(path.read_bytes()))
         except (OSError, InputError) as error:
             raise InputError(f"cannot read {path}: {error}") from None
     return sum(shards)
 
 
-def _label(text: str | None) -> str | int | float | None:
-    """Return a label as files have it: a number where it reads as one."""
-    for kind in (int, float):
-        try:
-            return None if text is None else kind(text)
-        except ValueError:
-            continue
-    return text
+def _label(text: str) -> str | int | float:
+    """Return a label as files have it: what JSON reads as a number, a truth value or quoted text.
+
+    Anything else is text as it stands.
+    """
+    import msgspec
+
+    try:
+        found: str | int | float = msgspec.json.decode(text.encode(), type=str | int | float | bool)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return text.strip()
+    return found
 
 
 def _failures(found: "Certificate", limit: float) -> list[str]:

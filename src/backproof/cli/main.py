@@ -1,6 +1,8 @@
 """The group of commands, and what every command does with an error."""
 
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -32,6 +34,7 @@ _COMMANDS = (
     "train",
 )
 _UNUSABLE_INPUT = 2
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
 
 
@@ -119,7 +122,7 @@ def _run(words: list[str]) -> int:
         if "--debug" in words:
             traceback.print_exc()
         else:
-            click.echo(f"backproof: {error}", err=True)
+            click.echo(f"backproof: {_with_options(str(error), words)}", err=True)
         return _UNUSABLE_INPUT
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
@@ -129,7 +132,27 @@ def _run(words: list[str]) -> int:
         if "--debug" in words:
             traceback.print_exc()
         else:
-            what = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
-            click.echo(f"backproof: unexpected {what}; --debug shows where", err=True)
+            click.echo(f"backproof: {_unexpected(error)}", err=True)
         return _UNUSABLE_INPUT
     return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in _OF_OUTPUT and error.filename is None:
+        return f"cannot write the output: {error.strerror}"
+    what = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
+    return f"unexpected {what}; --debug shows where"
+
+
+def _with_options(message: str, words: list[str]) -> str:
+    """Return a message in which arguments of functions, ``name=``, are the command's options."""
+    name = next((word for word in words if word in _COMMANDS), None)
+    command = None if name is None else commands.get_command(click.Context(commands), name)
+    options = {
+        parameter.name: parameter.opts[0]
+        for parameter in (command.params if command is not None else ())
+        if isinstance(parameter, click.Option) and parameter.opts[0].startswith("--")
+    }
+    return re.sub(
+        r"\b(\w+)=(?=[\s,;:.)]|$)", lambda found: options.get(found[1], found[0]), message
+    )

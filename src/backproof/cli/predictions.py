@@ -40,7 +40,11 @@ _COLUMN_OPTIONS = (
     click.option("--prediction", help="Column of predicted labels.  [default: guessed]"),
     click.option("--by", help="Column of groups, each certified too."),
     click.option("--weight", help="Column of the number of examples that a row stands for."),
-    click.option("--cluster", help="Column of clusters, where only clusters are independent."),
+    click.option(
+        "--cluster",
+        help="Column of clusters, where only these are independent; the error is then the mean of "
+        "theirs.",
+    ),
     click.option("--score", help="Column of scores of the positive class."),
     click.option("--loss", help="Column of losses, instead of labels and predictions."),
     click.option("--low", type=float, default=0.0, show_default=True, help="Smallest loss."),
@@ -82,13 +86,41 @@ class Asked:
         """Return what `count_table` takes, columns guessed where none was named."""
         _start_spark(self.engine, self.spark_master)
         label, prediction = self.label, self.prediction
+        if self.loss is not None and (label or prediction):
+            raise InputError("--loss stands for --label and --prediction: give either")
         if self.loss is None:
-            label = label or guessed("label", paths, optional=False)
-            prediction = prediction or guessed("prediction", paths, optional=self.score is not None)
+            label = label or self.guessed("label", paths)
+            prediction = prediction or self.guessed(
+                "prediction", paths, optional=self.score is not None
+            )
         others = ("by", "weight", "cluster", "score", "loss", "low", "high")
         limits = ("engine", "memory_limit", "threads")
         kept = {name: getattr(self, name) for name in (*others, *limits)}
         return {"label": label, "prediction": prediction, **kept}
+
+    def guessed(self, part: str, paths: Sequence[str], *, optional: bool = False) -> str | None:
+        """Return the one column whose name is usual for a part, saying so.
+
+        Raises
+        ------
+        InputError
+            If there are several, or none and one is needed.
+        """
+        from backproof.risk.tables.names import column_names
+
+        if self.engine == "spark" and any("://" in path for path in paths):
+            raise InputError(f"columns of files elsewhere are not guessed: give --{part}")
+        file, names = column_names(list(paths))
+        found = [name for name in names if name.casefold().replace(" ", "_") in _WORDS[part]]
+        if len(found) == 1:
+            click.echo(f"backproof: takes the column {found[0]!r} as the {part}", err=True)
+            return found[0]
+        if optional and not found:
+            return None
+        which = "could each be" if found else "none of which is named like"
+        shown = found or names
+        listed = ", ".join(map(repr, shown[:12])) + (", …" if len(shown) > 12 else "")
+        raise InputError(f"{file} has the columns {listed}, {which} the {part}: give --{part}")
 
 
 def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,40 +130,36 @@ def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def guessed(part: str, paths: Sequence[str], *, optional: bool) -> str | None:
-    """Return the one column whose name is usual for a part, saying so.
+def counts_among(paths: Sequence[str]) -> list[Path]:
+    """Return the files that paths, folders and patterns name, if they are counts.
 
     Raises
     ------
     InputError
-        If there are several, or none and one is needed.
+        If some are and some are not, or nothing is there.
     """
-    from backproof.risk.tables.names import column_names
+    from backproof.risk.tables.paths import found_files
 
     if any("://" in path for path in paths):
-        raise InputError(f"columns of files elsewhere are not guessed: give --{part}")
-    names = column_names(list(paths))
-    found = [name for name in names if name.casefold().replace(" ", "_") in _WORDS[part]]
-    if len(found) == 1:
-        click.echo(f"backproof: takes the column {found[0]!r} as the {part}", err=True)
-        return found[0]
-    if optional and not found:
-        return None
-    which = "could each be" if found else "none of which is named like"
-    shown = found or names
-    listed = ", ".join(map(repr, shown[:12])) + (", …" if len(shown) > 12 else "")
-    raise InputError(f"the table has the columns {listed}, {which} the {part}: give --{part}")
+        return []
+    files, kind = found_files(list(paths))
+    counts = [file for file in files if kind == "json" and are_counts(file)]
+    if counts and len(counts) < len(files):
+        other = next(file for file in files if file not in counts)
+        raise InputError(
+            f"{counts[0]} holds counts and {other} predictions: count these too, with backproof "
+            "count"
+        )
+    return counts
 
 
-def are_counts(path: str) -> bool:
+def are_counts(file: Path) -> bool:
     """Return whether a file holds counts, as ``backproof count`` writes them."""
-    if not path.endswith(".json") or not Path(path).is_file():
-        return False
     try:
-        with Path(path).open("rb") as file:
-            return file.read(64).lstrip().lstrip(b"{").lstrip().startswith(b'"counts_format"')
+        with file.open("rb") as opened:
+            return opened.read(64).lstrip().lstrip(b"{").lstrip().startswith(b'"counts_format"')
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        raise InputError(f"cannot read {file}: {error.strerror or error}") from None
 
 
 def _start_spark(engine: str, master: str | None) -> None:

@@ -1,6 +1,7 @@
 """What a certificate says, and how it reads."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from backproof._core.numbers import counted
 from backproof._core.results import Result
@@ -8,6 +9,7 @@ from backproof.risk.certificate_html import fragment, note, page, table
 from backproof.risk.comparison import Comparison
 from backproof.risk.metrics.labels import Label
 from backproof.risk.metrics.measurement import Measurement
+from backproof.risk.tables.columns import Columns
 from backproof.risk.tables.sources import Source
 from backproof.risk.wording import Quotable, method_name, percent, quote, shown
 
@@ -43,7 +45,7 @@ class Certificate(Result):
     sampling: str
     """How the examples must have been drawn, in a word."""
     positive: Label | None
-    """The positive class, where one was named."""
+    """The positive class of binary metrics and of scores; ``None`` where none is needed."""
     priors: dict[str, float] | None
     """Shares of the classes that the statements are about; ``None``: those of the test set's
     distribution."""
@@ -53,6 +55,8 @@ class Certificate(Result):
     """Seed of every random draw."""
     backproof: str
     """Version of Backproof."""
+    columns: Columns | None = None
+    """The columns of these tables that were counted; ``None`` for arrays."""
     sources: tuple[Source, ...] = ()
     """The tables that were counted; empty for arrays."""
     dropped: int = 0
@@ -123,24 +127,24 @@ class Certificate(Result):
         if self.comparison is not None:
             found = self.comparison
             rows.append(_row("all examples", _DIFFERENCE, found, found.examples))
-        return table(("examples", "metric", "estimate", "interval", "method", "m"), rows)
+        return table(("group", "metric", "estimate", "interval", "method", "examples"), rows)
 
     def _files(self) -> list[str]:
         """Return a table of the files that were counted, up to a number."""
         files = [file for source in (*self.sources, *self.baseline) for file in source.files]
         if not files:
             return []
-        rows = [
-            (file.path, *("?" if size is None else str(size) for size in (file.rows, file.bytes)))
-            for file in files[:_MOST_FILES]
-        ]
+        rows = [(file.path, *map(_known, (file.rows, file.bytes, file.modified)))
+                for file in files[:_MOST_FILES]]  # fmt: skip
         more = len(files) - len(rows)
         last = [note(f"And {counted(more, 'more file')}.")] if more else []
-        return [table(("file", "rows", "bytes"), rows), *last]
+        return [table(("file", "rows", "bytes", "last written"), rows), *last]
 
     def _origin(self) -> list[str]:
         """Return in words what was counted, and what was left out."""
-        lines = [f"From {source}" for source in self.sources]
+        lines = [] if self.positive is None else [f"Positive class: {self.positive!r}"]
+        lines += [] if self.columns is None else [f"Columns: {self.columns}"]
+        lines += [f"From {source}" for source in self.sources]
         lines += [f"Baseline: from {source}" for source in self.baseline]
         if self.dropped:
             rows = sum(source.rows for source in self.sources)
@@ -164,6 +168,12 @@ def _row(examples: str, metric: str, found: Quotable, m: int) -> tuple[str, ...]
     estimate, bounds = shown(found, metric)
     method = f"{method_name(found.method)}, {found.guarantee}"
     return examples, metric, estimate, bounds, method, str(m)
+
+
+def _known(value: int | datetime | None) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return "?" if value is None else str(value)
 
 
 def _against(found: Comparison) -> str:

@@ -186,7 +186,7 @@ def checked_metrics(metrics: str | Iterable[str], *, with_scores: bool) -> tuple
     for name in names:
         one_of("a metric", name, (*METRICS, *SCORE_METRICS))
         if name in SCORE_METRICS and not with_scores:
-            raise InputError(f"{name} needs a score for each example: give scores=")
+            raise InputError(f"{name} needs a score for each example: give scores")
     if not names or len(set(names)) < len(names):
         raise InputError(
             f"metrics must be at least one, each named once, got {', '.join(names) or 'none'}"

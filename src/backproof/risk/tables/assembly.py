@@ -101,9 +101,7 @@ def _coded(
                 scan.wording,
                 are_labels=parts[0] == "label",
             )
-            # Where both are one column, there is one entry for two parts.
-            codes = dict(zip(dict.fromkeys(named[part] for part in used), found.codes, strict=True))
-            coded |= {part: codes[named[part]] for part in used}
+            coded |= dict(zip(used, found.codes, strict=True))
             labels[parts[0]] = found.labels
     return coded, labels
 

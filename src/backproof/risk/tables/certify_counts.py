@@ -95,7 +95,11 @@ def certificate_of_counts(
             f"expected counts, got {type(counts).__name__}: make them with count_table"
         )
     _check_missing(counts, drop_missing=drop_missing)
-    origin = {"sources": counts.sources, "dropped": counts.incomplete}
+    origin = {
+        "columns": counts.columns,
+        "sources": counts.sources,
+        "dropped": counts.incomplete,
+    }
     if counts.columns.loss is not None:
         _check_alone(metrics, priors, labels, positive)
         return certify_losses(
@@ -137,7 +141,7 @@ def _check_predicted(names: tuple[str, ...], counts: Counts) -> None:
 def _check_missing(counts: Counts, *, drop_missing: bool) -> None:
     if counts.incomplete and not drop_missing:
         raise InputError(
-            f"there are {counts.told_missing()}: fill them in, or leave these rows out with "
+            f"the tables have {counts.told_missing()}: fill them in, or leave these rows out with "
             "drop_missing=True (--drop-missing) if that has nothing to do with being right"
         )
     if not counts.examples:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from backproof._core.checks import open_unit
 from backproof._core.errors import InputError
@@ -16,6 +16,9 @@ from backproof.risk.tables.count import count_columns, count_scan, queried
 from backproof.risk.tables.counts import Counts
 from backproof.risk.tables.pairs import Pairs, pairs_of
 from backproof.risk.tables.paths import Engine
+
+if TYPE_CHECKING:
+    from backproof.risk.tables.scan import Scan
 
 
 def certify_table(
@@ -133,7 +136,14 @@ def _counted_with_baseline(
     keyed = replace(plain, key=key)
     joined = (replace(keyed, cluster=columns.cluster), keyed)
     with opened([(tables[0], replace(columns, key=key)), (tables[1], keyed)], **limits) as scans:
-        counts = count_scan(scans[0], columns), count_scan(scans[1], plain)
+        counts = count_scan(scans[0], columns), _counted_baseline(scans[1], plain)
         frames = scans[0].frame, scans[1].frame
         found = read_back(queried(lambda: paired(*frames, joined), scans), frames, joined)
         return *counts, pairs_of(found, joined[0], scans, drop_missing=drop_missing)
+
+
+def _counted_baseline(scan: "Scan", columns: Columns) -> Counts:
+    try:
+        return count_scan(scan, columns)
+    except InputError as error:
+        raise InputError(f"the baseline: {error}") from error

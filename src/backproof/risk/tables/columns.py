@@ -47,8 +47,16 @@ class Columns(Result):
                 "a table needs the column of predicted labels, prediction=, of scores, score=, or "
                 "of losses, loss="
             )
+        if self.loss is None and self.label == self.prediction:
+            raise InputError(
+                f"label and prediction are one column, {self.label!r}, in which no prediction is "
+                "wrong: name two"
+            )
         if self.loss is not None and self.score is not None:
             raise InputError("loss and score are two certificates, got both: give one of them")
+
+    def __str__(self) -> str:
+        return ", ".join(f"{part} {name!r}" for part, name in self.named().items())
 
     def named(self) -> dict[str, str]:
         """Return the names of the columns in use by the part they play, keys first."""

@@ -16,7 +16,7 @@ from backproof._core.results import ArrayResult
 from backproof.risk.counts import MOST_EXAMPLES, whole_numbers
 from backproof.risk.metrics.labels import Label
 from backproof.risk.tables.columns import Columns
-from backproof.risk.tables.sources import Source
+from backproof.risk.tables.sources import Source, in_both
 
 FORMAT = 1
 """Version of the JSON form."""
@@ -110,7 +110,7 @@ class Counts(ArrayResult):
         if self.columns != other.columns:
             raise InputError(
                 "counts of the same columns can be added, got "
-                f"{_listed(self.columns)} and {_listed(other.columns)}: count both shards alike"
+                f"{self.columns} and {other.columns}: count both shards alike"
             )
         _refuse_twice(self.sources, other.sources)
         labels = union("labels", self.labels, other.labels)
@@ -137,7 +137,7 @@ class Counts(ArrayResult):
     def __str__(self) -> str:
         lines = [str(source) for source in self.sources]
         what = f"{counted(self.examples, 'example')} in {counted(len(self.cells), 'cell')}"
-        lines.append(f"{what}: {_listed(self.columns)}")
+        lines.append(f"{what}: {self.columns}")
         if self.incomplete:
             lines.append(self.told_missing())
         return "\n".join(lines)
@@ -200,13 +200,8 @@ def union(what: str, first: tuple[Label, ...], second: tuple[Label, ...]) -> tup
 
 
 def _refuse_twice(first: tuple[Source, ...], second: tuple[Source, ...]) -> None:
-    known = {file.identity for source in first for file in source.files}
-    twice = [file for source in second for file in source.files if file.identity in known]
-    if twice:
+    twice = in_both(first, second)
+    if twice is not None:
         raise InputError(
-            f"both counts cover {twice[0].path}, whose rows would count twice: give each file once"
+            f"both counts cover {twice.path}, whose rows would count twice: give each file once"
         )
-
-
-def _listed(columns: Columns) -> str:
-    return ", ".join(f"{part} {name!r}" for part, name in columns.named().items())

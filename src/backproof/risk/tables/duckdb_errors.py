@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof._core.errors import EngineError, InputError
+from backproof.risk.tables.json_lines import first_bad_line
 from backproof.risk.tables.sources import first_failure
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
+_JSON_LINE = re.compile(r" in (line|record/value) \d+")
 _ADVICE = re.compile(r"Possible |Column .* is being converted|\* |file = ")
 
 
@@ -40,7 +43,11 @@ def explained_by_file(
     if culprit is None:
         culprit, error = first_failure(names, lambda path: _failure(alone, path), error)
     where = "the files" if culprit is None else names[culprit]
-    told = "; ".join(_without_advice(str(error)))
+    told = "; ".join(without_advice(error))
+    if culprit is not None and _JSON_LINE.search(told):
+        # DuckDB 2.0 counts one line too many, and with several threads may tell of a later one.
+        line = first_bad_line(Path(culprit))
+        told = _JSON_LINE.sub("" if line is None else f" in line {line}", told)
     return InputError(f"cannot read {where}: {told}; nothing was certified")
 
 
@@ -55,9 +62,9 @@ def _failure(alone: Callable[[str], "DuckDBPyRelation"], path: str) -> Exception
     return None
 
 
-def _without_advice(text: str) -> Iterator[str]:
+def without_advice(error: Exception) -> Iterator[str]:
     """Yield the lines of an error of DuckDB up to its advice, which is about its own options."""
-    for line in text.splitlines():
+    for line in str(error).splitlines():
         if _ADVICE.match(line.strip()):
             return
         if line.strip():

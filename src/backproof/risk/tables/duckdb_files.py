@@ -1,8 +1,11 @@
 """Files as tables of DuckDB, the embedded default."""
 
+import gzip
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from itertools import count, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _WORDINGS: dict[Format, Wording] = {"parquet": "typed", "json": "json", "text": "text"}
 _MARKS = count()
+_MOST_THREADS = 1024  # DuckDB starts as many as it is told to
 
 
 @contextmanager
@@ -37,7 +41,7 @@ def connected(
     memory_limit
         Such as ``500MB``; ``None``: DuckDB's own, four fifths of the machine's memory.
     threads
-        At least 1; ``None``: one a core.
+        From 1 to 1024; ``None``: one a core.
 
     Raises
     ------
@@ -54,15 +58,17 @@ def connected(
             "autoload_known_extensions": "false",
         }
         if threads is not None:
-            settings["threads"] = whole_number("threads", threads, at_least=1)
+            settings["threads"] = number = whole_number("threads", threads, at_least=1)
+            if number > _MOST_THREADS:
+                raise InputError(f"threads must be at most {_MOST_THREADS}, got {number}")
         if memory_limit is not None:
             settings["memory_limit"] = memory_limit
         try:
             connection = duckdb.connect(config=settings)
         except (duckdb.Error, TypeError) as error:
             raise InputError(
-                "memory_limit must be a size such as 500MB, and threads a number that DuckDB "
-                f"takes, got {memory_limit!r} and {threads!r}: {first_line_of(error)}"
+                f"memory_limit must be a size such as 500MB, got {memory_limit!r}: "
+                f"{first_line_of(error)}"
             ) from None
         try:
             yield connection
@@ -81,15 +87,14 @@ def scan(
     import duckdb
 
     known = paths_by_place(files, places)
-    paths = [literal(place) for place in places]
 
     def explained(error: Exception) -> Exception:
         return explained_by_file(
-            error, known, lambda path: _relation(connection, kind, path, columns)
+            error, known, lambda path: _RELATIONS[kind](connection, [Path(path)], columns)
         )
 
     try:
-        relation = _RELATIONS[kind](connection, paths, columns)
+        relation = _RELATIONS[kind](connection, places, columns)
     except duckdb.Error as error:
         raise explained(error) from error
     parquet = kind == "parquet"
@@ -99,7 +104,7 @@ def scan(
         files=files,
         places=places,
         by_file=not parquet,
-        rows_of_files=(lambda: _rows_of_parquet(connection, paths)) if parquet else None,
+        rows_of_files=(lambda: _rows_of_parquet(connection, places)) if parquet else None,
         named_by_engine=known.__getitem__,
         explained=explained,
     )
@@ -116,20 +121,21 @@ def names(connection: "DuckDBPyConnection", place: Path, kind: Format) -> list[s
 
 
 def _parquet(
-    connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns
+    connection: "DuckDBPyConnection", places: Sequence[Path], columns: Columns
 ) -> "DuckDBPyRelation":
+    paths = [literal(place) for place in places]
     _check_kinds(connection, paths, columns)
     name = f"path{_mark()}"
-    return connection.sql(f"SELECT * FROM read_parquet(${name})", params={name: list(paths)})
+    return connection.sql(f"SELECT * FROM read_parquet(${name})", params={name: paths})
 
 
-def _rows_of_parquet(connection: "DuckDBPyConnection", paths: Sequence[str]) -> dict[str, int]:
+def _rows_of_parquet(connection: "DuckDBPyConnection", places: Sequence[Path]) -> dict[str, int]:
     query = "SELECT file_name, num_rows FROM parquet_file_metadata($path)"
-    rows = connection.execute(query, {"path": list(paths)}).fetchall()
+    rows = connection.execute(query, {"path": [literal(place) for place in places]}).fetchall()
     return {str(Path(name).absolute()): number for name, number in rows}
 
 
-def _check_kinds(connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns) -> None:
+def _check_kinds(connection: "DuckDBPyConnection", paths: list[str], columns: Columns) -> None:
     """Refuse columns that are text in one file and numbers in another, which DuckDB converts."""
     query = """
         SELECT name, kind, min(file_name) FROM (
@@ -142,7 +148,7 @@ def _check_kinds(connection: "DuckDBPyConnection", paths: Sequence[str], columns
         ) GROUP BY name, kind ORDER BY name, kind
     """
     names = list(columns.named().values())
-    found = connection.execute(query, {"path": list(paths), "names": names}).fetchall()
+    found = connection.execute(query, {"path": paths, "names": names}).fetchall()
     for (name, kind, file), (other, other_kind, other_file) in pairwise(found):
         if name == other:
             raise InputError(
@@ -152,13 +158,14 @@ def _check_kinds(connection: "DuckDBPyConnection", paths: Sequence[str], columns
 
 
 def _text(
-    connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns
+    connection: "DuckDBPyConnection", places: Sequence[Path], columns: Columns
 ) -> "DuckDBPyRelation":
     """Return the lines of text files; those with other columns, or in another order, by name."""
     headers: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for path in paths:
+    for place in places:
+        path = literal(place)
         delim, names = _header(connection, path)
-        _check_header(path, names, columns)
+        _check_header(place, names, columns)
         headers.setdefault((delim, names), []).append(path)
     parts = []
     for (delim, names), same in headers.items():
@@ -170,10 +177,11 @@ def _text(
                 params={name + mark: value for name, value in given.items()},
             )
         )
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole.union(part)
-    return whole
+    return _together(parts)
+
+
+def _together(parts: Sequence["DuckDBPyRelation"]) -> "DuckDBPyRelation":
+    return reduce(lambda whole, part: whole.union(part), parts)
 
 
 def _header(connection: "DuckDBPyConnection", path: str) -> tuple[str, tuple[str, ...]]:
@@ -196,7 +204,9 @@ def _text_query(names: tuple[str, ...], columns: Columns, mark: str) -> str:
     return f"SELECT {', '.join(chosen)}, filename AS {FILE_COLUMN} FROM {rows}"
 
 
-def _check_header(path: str, names: tuple[str, ...], columns: Columns) -> None:
+def _check_header(path: Path, names: tuple[str, ...], columns: Columns) -> None:
+    if not any(names):
+        raise InputError(f"{path} is empty: expected a first line with the names of columns")
     for part, name in columns.named().items():
         if names.count(name) != 1:
             found = "has no column" if name not in names else "has several columns"
@@ -208,18 +218,42 @@ def _check_header(path: str, names: tuple[str, ...], columns: Columns) -> None:
 
 
 def _json(
-    connection: "DuckDBPyConnection", paths: Sequence[str], columns: Columns
+    connection: "DuckDBPyConnection", places: Sequence[Path], columns: Columns
 ) -> "DuckDBPyRelation":
     named = columns.named()
     kinds = {name: "DOUBLE" if part in NUMBERS else "JSON" for part, name in named.items()}
     listed = ", ".join(f"{_text_literal(name)}: '{kind}'" for name, kind in kinds.items())
     chosen = ", ".join(map(_identifier, kinds))
-    path = f"path{_mark()}"
-    return connection.sql(
-        f"SELECT {chosen}, filename AS {FILE_COLUMN} FROM read_json(${path}, format = 'auto', "
-        f"filename = true, columns = {{{listed}}})",
-        params={path: list(paths)},
-    )
+    forms: dict[str, list[str]] = {}
+    for place in places:
+        forms.setdefault(_form_of_json(connection, place), []).append(literal(place))
+    parts = []
+    for form, paths in forms.items():
+        path = f"path{_mark()}"
+        query = (
+            f"SELECT {chosen}, filename AS {FILE_COLUMN} FROM read_json(${path}, "
+            f"format = '{form}', filename = true, columns = {{{listed}}})"
+        )
+        parts.append(connection.sql(query, params={path: paths}))
+    return _together(parts)
+
+
+def _form_of_json(connection: "DuckDBPyConnection", place: Path) -> str:
+    """Return whether a file holds lines or one array.
+
+    DuckDB 2.0 can tell by itself, but then passes over an object that is cut off at the end of one
+    of several files, now and then.
+    """
+    ending = place.suffix.lower()
+    try:
+        if ending == ".zst":
+            start = first_line(connection, literal(place)).encode()
+        else:
+            with gzip.open(place) if ending == ".gz" else place.open("rb") as file:
+                start = file.read(256)
+    except (OSError, EOFError, zlib.error):
+        start = b""  # told when it is read
+    return "array" if start.lstrip().startswith(b"[") else "newline_delimited"
 
 
 _RELATIONS = {"parquet": _parquet, "text": _text, "json": _json}
@@ -237,9 +271,3 @@ def _identifier(name: str) -> str:
 
 def _text_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _relation(
-    connection: "DuckDBPyConnection", kind: Format, path: str, columns: Columns
-) -> "DuckDBPyRelation":
-    return _RELATIONS[kind](connection, [literal(Path(path))], columns)

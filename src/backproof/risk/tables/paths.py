@@ -2,9 +2,9 @@
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from backproof._core.errors import InputError
 from backproof._tables.duck import PARQUET_SUFFIXES
@@ -21,6 +21,7 @@ _SUFFIXES: dict[str, Format] = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "json"),
     **dict.fromkeys((".csv", ".tsv", ".txt"), "text"),
 }
+_HIDDEN = (".", "_")
 _COMPRESSED = (".gz", ".zst")
 _EXPECTED = (
     "expected .csv, .tsv, .txt, .jsonl, .ndjson or .json, each also with .gz or .zst, or .parquet "
@@ -48,7 +49,7 @@ def found_files(paths: Any) -> tuple[tuple[Path, ...], Format]:
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not given:
         raise InputError("predictions must be at least one path, got none")
-    files = sorted({file: None for one in given for file in _expanded(os.fspath(one))})
+    files = sorted({file for one in given for file in _expanded(os.fspath(one))})
     _refuse_twice(files)
     formats = {file: format_of(file) for file in files}
     first = files[0]
@@ -68,7 +69,10 @@ def format_of(file: Path) -> Format:
     last = (suffixes[:-1] if packed else suffixes)[-1:]
     kind = _SUFFIXES.get(last[0]) if last else None
     if kind is None or (kind == "parquet" and packed):
-        raise InputError(f"cannot tell the format of {file} by its name: {_EXPECTED}")
+        raise InputError(
+            f"cannot tell the format of {file} by its name: {_EXPECTED}; give a pattern, such as "
+            "'folder/*.csv', to leave others out"
+        )
     return kind
 
 
@@ -78,31 +82,57 @@ def _expanded(path: str) -> Iterable[Path]:
             f"{path} is an address, expected a path: open it with an engine that reads it, such as "
             "DuckDB or Spark, and give its table; or --engine spark"
         )
-    place = Path(path)
-    if place.is_dir():
-        found = [file for file in sorted(place.rglob("*")) if not file.is_dir()]
-        # As Spark does: what begins with a dot or an underscore is not data.
-        found = [file for file in found if not _is_hidden(file.relative_to(place))]
+    # Not the methods of Path, which pass over folders that may not be read, or raise.
+    if os.path.isdir(path):  # noqa: PTH112
+        found = list(_files_within(path))
         if not found:
             raise InputError(f"the folder {path} holds no files: expected predictions")
         return found
-    if place.exists() or not glob.has_magic(path):
-        return [place]
-    found = [Path(one) for one in sorted(glob.glob(path, recursive=True))]  # noqa: PTH207 - of an absolute pattern
-    found = [file for file in found if not file.is_dir()]
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return [Path(path)]
+    _check_listable(path)
+    found = [Path(one) for one in glob.glob(path, recursive=True) if not os.path.isdir(one)]  # noqa: PTH112, PTH207
     if not found:
         raise InputError(f"no file matches {path}: expected at least one")
     return found
 
 
-def _is_hidden(relative: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in relative.parts)
+def _files_within(folder: str) -> Iterator[Path]:
+    """Yield all files under a folder, but for those that are hidden."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise InputError(f"cannot read {error.filename}: {error.strerror or error}")
+
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        # As Spark does: what begins with a dot or an underscore is not data.
+        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
+        yield from (Path(place, name) for name in names if not name.startswith(_HIDDEN))
+
+
+def _check_listable(pattern: str) -> None:
+    """Refuse a pattern that looks into a folder that may not be read; glob passes over these."""
+    parts = Path(pattern).parts
+    first = next(depth for depth, part in enumerate(parts) if glob.has_magic(part))
+    for depth, part in enumerate(parts[first:], first):
+        above = Path(*parts[:depth], *(["**"] if part == "**" else []))
+        for folder in glob.glob(f"{above}{os.sep}", recursive=True):  # noqa: PTH207
+            try:
+                if glob.has_magic(part):
+                    os.scandir(folder).close()
+                else:  # a folder may be closed to lists, and open to who knows a name
+                    os.stat(f"{folder}.")  # noqa: PTH116
+            except OSError as error:
+                raise InputError(f"cannot read {folder}: {error.strerror or error}") from None
 
 
 def _refuse_twice(files: list[Path]) -> None:
-    places: dict[Path, Path] = {}
+    places: dict[Any, Path] = {}
     for file in files:
-        first = places.setdefault(file.resolve(), file)
+        try:
+            state = file.stat()
+        except OSError:  # told when it is opened
+            continue
+        first = places.setdefault((state.st_dev, state.st_ino), file)
         if first != file:
             raise InputError(
                 f"{first} and {file} are one file, whose rows would count twice: give it once"

@@ -8,6 +8,7 @@ import narwhals as nw
 from backproof._core.errors import InputError
 from backproof.risk.tables.expression import FILE
 from backproof.risk.tables.frames import told
+from backproof.risk.tables.json_lines import first_bad_line
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
 from backproof.risk.tables.sources import SourceFile, first_failure, paths_by_place
@@ -38,6 +39,8 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
     def explained(error: Exception) -> Exception:
         path, own = first_failure(names, lambda path: _failure(path, kind), error)
         where = "the files" if path is None else names[path]
+        line = first_bad_line(Path(path)) if path is not None and kind == "json" else None
+        where += "" if line is None else f", line {line}"
         return InputError(f"cannot read {where}: {told(own)}; nothing was certified")
 
     return Scan(

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from backproof._core.errors import EngineError, InputError
 from backproof._core.numbers import counted
@@ -24,9 +25,9 @@ class SourceFile(Result):
     """Number of its rows; ``None`` where only that of all files is known."""
 
     @property
-    def identity(self) -> tuple[str, int | None, datetime | None]:
-        """What is equal for two files only if they are one."""
-        return self.path, self.bytes, self.modified
+    def state(self) -> tuple[int | None, datetime | None]:
+        """What changes when somebody writes to the file."""
+        return self.bytes, self.modified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +71,39 @@ def check_unchanged(files: tuple[SourceFile, ...], places: tuple[Path, ...]) -> 
             now = stated(file.path, place)
         except InputError:
             now = None
-        if now is None or now.identity != file.identity:
+        if now is None or now.state != file.state:
             raise EngineError(
                 f"{file.path} changed while it was read: nothing was certified; count again when "
                 "nobody writes to it"
             )
+
+
+def in_both(first: Iterable[Source], second: Iterable[Source]) -> SourceFile | None:
+    """Return a file that both cover, under one path or under two spellings of it, if there is one.
+
+    Spellings are taken for one where one ends in the other, and size and time are equal too: shards
+    of different machines may have the same path.
+    """
+    known: dict[Any, list[SourceFile]] = {}
+    for source in first:
+        for file in source.files:
+            known.setdefault((PurePath(file.path).name, *file.state), []).append(file)
+    for source in second:
+        for file in source.files:
+            for other in known.get((PurePath(file.path).name, *file.state), ()):
+                if file.path == other.path or (file.bytes is not None and _alike(file, other)):
+                    return file
+    return None
+
+
+def _alike(first: SourceFile, second: SourceFile) -> bool:
+    """Whether one of two relative or absolute paths may be the end of the other."""
+    parts = [
+        [part for part in PurePath(file.path).parts if part not in ("..", "/")]
+        for file in (first, second)
+    ]
+    common = min(map(len, parts))
+    return parts[0][-common:] == parts[1][-common:]
 
 
 def paths_by_place(files: tuple[SourceFile, ...], places: tuple[Path, ...]) -> dict[str, str]:

@@ -56,6 +56,7 @@ def positions(
     plain: dict[Any, Label | None] = {}
     if wording == "text":
         plain = _of_cells({cell for column in columns.values() for cell in column})
+        _refuse_blanks(columns, plain)
     else:
         for name, column in columns.items():
             for value in dict.fromkeys(column):
@@ -128,6 +129,21 @@ def _of_value(name: str, value: Any, wording: Wording, *, are_labels: bool) -> L
         f"the column {name!r} must hold text, numbers or booleans, got {type(value).__name__} "
         f"{value!r}: convert it"
     )
+
+
+def _refuse_blanks(
+    columns: Mapping[str, Sequence[Any]], plain: Mapping[str | None, Label | None]
+) -> None:
+    """Refuse cells of text that only blanks around them tell apart; other readers keep these."""
+    first: dict[Label, str] = {}
+    for raw in sorted(cell for cell in plain if cell is not None):
+        one = plain[raw]
+        if isinstance(one, str) and first.setdefault(one, raw) != raw:
+            where = " and ".join(map(repr, columns))
+            raise InputError(
+                f"the cells {first[one]!r} and {raw!r} of {where} differ by blanks alone: write "
+                "one label in one way"
+            )
 
 
 def _refuse_mixed(columns: Mapping[str, Sequence[Any]], plain: dict[Any, Label | None]) -> None:
