@@ -325,8 +325,8 @@ def test_a_file_that_changes_while_it_is_read(
     paths = written(table, tmp_path, "parquet")
     fetched = frames.fetched
 
-    def slowly(result: Any) -> Any:
-        found = fetched(result)
+    def slowly(*arguments: Any) -> Any:
+        found = fetched(*arguments)
         table.iloc[:5].to_parquet(paths[1])  # another process would do it at this moment
         return found
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof._core.errors import EngineError, InputError
+from backproof.risk.counts import MOST_EXAMPLES
 from backproof.risk.tables.columns import NUMBERS, Columns
 from backproof.risk.tables.counts import FORMAT, Counts, merged_cells
 from backproof.risk.tables.expression import FILE, MOST_CELLS, absent_bit
@@ -119,15 +120,23 @@ def _examples(
 ) -> _Codes:
     if "weight" not in named:
         return rows
-    fractions, least = (np.array(fetched[name], dtype=float) for name in ("fraction", "lightest"))
-    wrong = whole & ((fractions > 0) | (least < 0))
-    if wrong.any():
+    fractions, least, sums = (
+        np.array(fetched[name], dtype=float)[whole] for name in ("fraction", "lightest", "examples")
+    )
+    if not ((fractions == 0) & (least >= 0)).all():  # of an infinite one the fraction is NaN
         raise InputError(
             f"the column {named['weight']!r} must hold the number of examples that each row stands "
             "for, whole and at least 0, got others; to weigh errors by importance, give weight × "
             "error as loss= with its range"
         )
-    return np.array([int(value or 0) for value in fetched["examples"]], dtype=np.int64)
+    if sums.sum() > MOST_EXAMPLES:
+        raise InputError(
+            f"the column {named['weight']!r} stands for more than {MOST_EXAMPLES} examples: take a "
+            "larger unit"
+        )
+    examples = np.zeros(len(rows), dtype=np.int64)
+    examples[whole] = sums.astype(np.int64)
+    return examples
 
 
 def _numbers(fetched: Fetched, columns: Columns, whole: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from backproof.risk.metrics.scores import SCORE_METRICS
 from backproof.risk.tables.certify_losses import certify_losses
 from backproof.risk.tables.counts import EXAMPLES, PREDICTED, TRUE, Counts
 from backproof.risk.tables.pairs import Pairs
-from backproof.risk.tables.parts import parts_of
+from backproof.risk.tables.parts import filled_clusters, parts_of
 
 DEFAULT_METRICS = ("error",)
 """What is certified where nothing is asked."""
@@ -122,7 +122,7 @@ def certificate_of_counts(
         positive=positive,
         replicates=replicates,
         seed=seed,
-        clusters=len(counts.clusters) or None,
+        clusters=filled_clusters(counts),
         compared=None if pairs is None else pairs.comparison,
         **origin,
     )

@@ -1,6 +1,7 @@
 """Certificates of mean losses, from their sums."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from backproof.risk.methods.method import Side
 from backproof.risk.metrics.measurement import measurement_of
 from backproof.risk.statements import CLUSTERS_COUNT_ONCE
 from backproof.risk.tables.counts import CLUSTER, EXAMPLES, GROUP, SQUARES, TOTAL, Counts
+from backproof.risk.tables.parts import filled_clusters
 from backproof.risk.tables.scores import SUMMED
 
 MEAN_LOSS = "mean loss"
@@ -36,7 +38,7 @@ def certify_losses(
         sampling="i.i.d." if counts.columns.cluster is None else "independent clusters",
         positive=None,
         priors=None,
-        clusters=len(counts.clusters) or None,
+        clusters=filled_clusters(counts),
         seed=seed,
         backproof=__version__,
         **origin,
@@ -45,15 +47,20 @@ def certify_losses(
 
 def _statements(counts: Counts, each: float, side: Side, seed: int) -> Iterator[Statement]:
     everyone = np.ones(len(counts.cells), dtype=bool)
-    groups = [(str(key), at) for at, key in enumerate(counts.groups)]
-    for group, at in [(None, None), *groups]:
-        chosen = everyone if at is None else counts.cells[:, GROUP] == at
-        found = _mean(counts, chosen, each, side, seed)
-        assumed = found.assumptions if counts.columns.cluster is None else CLUSTERS_COUNT_ONCE
-        yield Statement(
-            group=group,
-            measurement=measurement_of(found, metric=MEAN_LOSS, assumptions=assumed),
-        )
+    found = _mean(counts, everyone, each, side, seed)
+    assumed = found.assumptions if counts.columns.cluster is None else CLUSTERS_COUNT_ONCE
+    every = measurement_of(found, metric=MEAN_LOSS, assumptions=assumed)
+    yield Statement(group=None, measurement=every)
+    nothing = replace(
+        every, estimate=None, lower=counts.columns.low, upper=counts.columns.high, examples=0
+    )
+    for at, key in enumerate(counts.groups):
+        chosen = counts.cells[:, GROUP] == at
+        found_there = nothing
+        if counts.cells[chosen, EXAMPLES].any():  # rows may be incomplete, and weights 0
+            of_group = _mean(counts, chosen, each, side, seed)
+            found_there = measurement_of(of_group, metric=MEAN_LOSS, assumptions=assumed)
+        yield Statement(group=str(key), measurement=found_there)
 
 
 def _mean(counts: Counts, chosen: Any, each: float, side: Side, seed: int) -> MeanInterval:

@@ -119,7 +119,7 @@ def queried(query: Callable[[], Any], scans: "Sequence[Scan]") -> dict[str, list
     from backproof.risk.tables.frames import fetched
 
     try:
-        return fetched(query())
+        return fetched(query, scans[0].frame)
     except InputError:
         raise
     except Exception as error:

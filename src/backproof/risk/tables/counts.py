@@ -75,13 +75,22 @@ class Counts(ArrayResult):
                 f"cells and numbers must have one length, got {len(self.cells)} and "
                 f"{len(self.numbers)}"
             )
+        for name in ("labels", "groups", "clusters"):
+            values = getattr(self, name)
+            if len({isinstance(one, str) for one in values}) > 1 or len(set(values)) < len(values):
+                raise InputError(f"{name} must be different values of one kind")
+        if min((self.incomplete, *self.missing.values())) < 0:
+            raise InputError("numbers of missing values must be at least 0")
         sizes = (len(self.groups), len(self.clusters), len(self.labels), len(self.labels))
         for place, size in enumerate(sizes):
             codes = self.cells[:, place]
             if len(codes) and not (codes.min() >= 0 and codes.max() < max(size, 1)):
                 raise InputError(f"cells must hold positions below {size} in place {place}")
         examples = self.cells[:, EXAMPLES]
-        if len(examples) and (examples.min() < 0 or examples.sum(dtype=float) > MOST_EXAMPLES):
+        # In floats the sum cannot overflow, in whole numbers it is exact.
+        if len(examples) and (
+            examples.min() < 0 or max(examples.sum(dtype=float), examples.sum()) > MOST_EXAMPLES
+        ):
             raise InputError(
                 f"numbers of examples must be at least 0, and {MOST_EXAMPLES} together at most"
             )

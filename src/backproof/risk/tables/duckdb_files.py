@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -18,6 +18,7 @@ from backproof._tables.duck import first_line, literal, split_line, text_rows
 from backproof.risk.tables.columns import NUMBERS, Columns
 from backproof.risk.tables.duckdb_errors import explained_by_file, first_line_of
 from backproof.risk.tables.expression import FILE
+from backproof.risk.tables.parquet_types import has_several_types
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan, Wording
 from backproof.risk.tables.sources import SourceFile, paths_by_place
@@ -114,7 +115,7 @@ def names(connection: "DuckDBPyConnection", place: Path, kind: Format) -> list[s
     """Return the names of the columns of a file."""
     path = literal(place)
     if kind == "text":
-        return list(_header(connection, path)[1])
+        return list(_header(connection, place)[1])
     reader = "read_parquet($path)" if kind == "parquet" else "read_json($path)"
     rows = connection.execute(f"DESCRIBE SELECT * FROM {reader}", {"path": path}).fetchall()
     return [row[0] for row in rows]
@@ -124,37 +125,21 @@ def _parquet(
     connection: "DuckDBPyConnection", places: Sequence[Path], columns: Columns
 ) -> "DuckDBPyRelation":
     paths = [literal(place) for place in places]
-    _check_kinds(connection, paths, columns)
-    name = f"path{_mark()}"
-    return connection.sql(f"SELECT * FROM read_parquet(${name})", params={name: paths})
+    names = list(dict.fromkeys(columns.named().values()))
+    several = has_several_types(connection, paths, names)
+    path = f"path{_mark()}"
+    # What a folder is called, such as y=1, is no column, and must not replace one.
+    return connection.sql(
+        f"SELECT * FROM read_parquet(${path}, hive_partitioning = false, "
+        f"union_by_name = {several})",
+        params={path: paths},
+    )
 
 
 def _rows_of_parquet(connection: "DuckDBPyConnection", places: Sequence[Path]) -> dict[str, int]:
     query = "SELECT file_name, num_rows FROM parquet_file_metadata($path)"
     rows = connection.execute(query, {"path": [literal(place) for place in places]}).fetchall()
     return {str(Path(name).absolute()): number for name, number in rows}
-
-
-def _check_kinds(connection: "DuckDBPyConnection", paths: list[str], columns: Columns) -> None:
-    """Refuse columns that are text in one file and numbers in another, which DuckDB converts."""
-    query = """
-        SELECT name, kind, min(file_name) FROM (
-            SELECT name, file_name, CASE
-                WHEN coalesce(converted_type, '') = 'DECIMAL' THEN 'numbers'
-                WHEN type IN ('BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY') THEN 'text'
-                ELSE 'numbers' END AS kind
-            FROM parquet_schema($path)
-            WHERE list_contains($names, name) AND coalesce(num_children, 0) = 0
-        ) GROUP BY name, kind ORDER BY name, kind
-    """
-    names = list(columns.named().values())
-    found = connection.execute(query, {"path": paths, "names": names}).fetchall()
-    for (name, kind, file), (other, other_kind, other_file) in pairwise(found):
-        if name == other:
-            raise InputError(
-                f"the column {name!r} holds {kind} in {file} and {other_kind} in {other_file}: "
-                "write all files with one type"
-            )
 
 
 def _text(
@@ -164,7 +149,7 @@ def _text(
     headers: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for place in places:
         path = literal(place)
-        delim, names = _header(connection, path)
+        delim, names = _header(connection, place)
         _check_header(place, names, columns)
         headers.setdefault((delim, names), []).append(path)
     parts = []
@@ -184,10 +169,10 @@ def _together(parts: Sequence["DuckDBPyRelation"]) -> "DuckDBPyRelation":
     return reduce(lambda whole, part: whole.union(part), parts)
 
 
-def _header(connection: "DuckDBPyConnection", path: str) -> tuple[str, tuple[str, ...]]:
+def _header(connection: "DuckDBPyConnection", place: Path) -> tuple[str, tuple[str, ...]]:
     """Return the delimiter of a text file, and the names in its first line."""
-    tabs = ".tsv" in path.lower()
-    delim, cells = split_line(first_line(connection, path), "\t" if tabs else None)
+    tabs = ".tsv" in [suffix.lower() for suffix in place.suffixes]
+    delim, cells = split_line(first_line(connection, literal(place)), "\t" if tabs else None)
     return delim, tuple(cell.strip() for cell in cells)
 
 
@@ -232,7 +217,8 @@ def _json(
         path = f"path{_mark()}"
         query = (
             f"SELECT {chosen}, filename AS {FILE_COLUMN} FROM read_json(${path}, "
-            f"format = '{form}', filename = true, columns = {{{listed}}})"
+            f"format = '{form}', filename = true, hive_partitioning = false, "
+            f"columns = {{{listed}}})"
         )
         parts.append(connection.sql(query, params={path: paths}))
     return _together(parts)

@@ -26,6 +26,13 @@ _LARGEST = 2.0**20  # scores beyond it share their bins
 _HALVINGS = (16, 8, 4, 2, 1)  # of the exponent, from 0 to 31
 _PARTS = 2**10  # twice the bins of an octave
 
+_CASELESS = (
+    nw.Implementation.DUCKDB,
+    nw.Implementation.IBIS,
+    nw.Implementation.PYSPARK,
+    nw.Implementation.PYSPARK_CONNECT,
+)
+
 Frame = Any  # nw.DataFrame or nw.LazyFrame, whose common methods have no common type
 
 
@@ -143,6 +150,14 @@ def check_types(frame: Frame, named: dict[str, str]) -> None:
             raise InputError(
                 f"{part} is to be the column {name!r}, which the table has not; it has {listed}"
             )
+        same = [other for other in schema if other.casefold() == name.casefold()]
+        if len(same) > 1 and frame.implementation in _CASELESS:
+            raise InputError(
+                f"the columns {' and '.join(map(repr, same))} differ by case alone, which the "
+                "engine does not see: rename one"
+            )
+        if name.casefold() == FILE:
+            raise InputError(f"a column {name!r} is made here: rename that of the table")
         kind = schema[name]
         if part in NUMBERS and not (kind.is_numeric() or isinstance(kind, nw.Boolean)):
             raise InputError(

@@ -1,19 +1,13 @@
 """What users have as Narwhals frames, and the result of a query as arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals as nw
-import numpy as np
-from numpy.typing import NDArray
 
 from backproof._core.errors import EngineError, InputError
 from backproof.risk.tables.expression import Frame, wrapped
-from backproof.risk.tables.values import is_missing
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 _ENGINES = {
     nw.Implementation.DUCKDB: ("DuckDB", "duckdb"),
@@ -27,14 +21,14 @@ _ENGINES = {
 }
 _JAVA = "An error occurred while calling"
 _CAUSE = "Caused by: "
-# Kinds of NumPy arrays that DuckDB takes as they are; anything else is looked at first.
-_PLAIN = "biufU"
 
 
 def framed(native: Any) -> Frame:
     """Return a user's table as a Narwhals frame; `InputError` where it is none."""
     try:
         return wrapped(native)
+    except nw.exceptions.NarwhalsError as error:
+        raise InputError(f"the table cannot be read: {told(error)}") from error
     except TypeError:
         raise InputError(
             "predictions must be a path, paths, a mapping of arrays, or a table of DuckDB, "
@@ -50,18 +44,29 @@ def engine_of(frame: Frame) -> tuple[str, str]:
     return name, metadata.version(package) if package else "unknown"
 
 
-def fetched(result: Frame) -> dict[str, list[Any]]:
+def fetched(query: Callable[[], Frame], frame: Frame) -> dict[str, list[Any]]:
     """Return the columns of a query's result, computed now, as lists of Python's own values.
+
+    Parameters
+    ----------
+    query
+        Returns the result, which some engines compute then and others when it is read.
+    frame
+        A table of the engine.
 
     Raises
     ------
+    InputError
+        If the query cannot be made.
     EngineError
         If the engine cannot finish.
     """
     try:
-        return _columns(result)
+        return _columns(query())
+    except InputError:
+        raise
     except Exception as error:
-        name, version = engine_of(result)
+        name, version = engine_of(frame)
         raise EngineError(
             f"{name} {version} could not count the table: {told(error)}; nothing was certified"
         ) from error
@@ -95,47 +100,3 @@ def told(error: Exception) -> str:
     causes = [line for line in lines if line.startswith(_CAUSE)]
     said = [*lines[:1], *causes[-1:]]
     return "; ".join([type(error).__name__, *said]) if said else type(error).__name__
-
-
-def from_arrays(connection: "DuckDBPyConnection", arrays: Mapping[str, Any]) -> Frame:
-    """Return arrays of one length, by the name of their column, as a table of DuckDB.
-
-    Raises
-    ------
-    InputError
-        If they are of other shapes, or hold what has no order.
-    """
-    columns = {name: _array(name, values) for name, values in arrays.items()}
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        listed = ", ".join(f"{length} in {name}" for name, length in lengths.items())
-        raise InputError(f"arrays must be of one length, an entry an example, got {listed}")
-    if not columns:
-        raise InputError("predictions must have a column, got an empty mapping")
-    name = f"arrays{id(columns)}"  # two tables may be open at once
-    connection.register(name, columns)
-    return nw.from_native(connection.table(name))
-
-
-def _array(name: str, values: Any) -> NDArray[Any]:
-    listed = isinstance(values, list | tuple)
-    array = np.asanyarray(values, dtype=object if listed else None)  # a mask stays
-    if array.ndim != 1:
-        raise InputError(f"the column {name!r} must have one dimension, got shape {array.shape}")
-    if array.dtype.kind in _PLAIN:
-        return array
-    kinds = {kind for value in array.tolist() if (kind := _kind(value))}
-    if len(kinds) > 1:
-        raise InputError(
-            f"the column {name!r} must hold values of one kind, got both "
-            f"{' and '.join(sorted(kinds))}: convert them"
-        )
-    return array
-
-
-def _kind(value: Any) -> str | None:
-    if is_missing(value):
-        return None
-    if isinstance(value, str):
-        return "text"
-    return "numbers" if isinstance(value, bool | int | float | np.generic) else "other objects"

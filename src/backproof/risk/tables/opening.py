@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from backproof._core.checks import one_of
 from backproof._core.errors import InputError
 from backproof.risk.tables import duckdb_files, polars_files, spark_files
+from backproof.risk.tables.arrays import from_arrays
 from backproof.risk.tables.columns import Columns
-from backproof.risk.tables.frames import framed, from_arrays
+from backproof.risk.tables.frames import framed
 from backproof.risk.tables.paths import ENGINES, Engine, are_paths, format_of, found_files
 from backproof.risk.tables.scan import Scan
 from backproof.risk.tables.sources import SourceFile, stated
@@ -91,7 +92,7 @@ def _on_spark(paths: Any, columns: Columns) -> Scan:
     addresses = [os.fspath(path) for path in given if "://" in os.fspath(path)]
     if not addresses:
         places, kind = found_files(paths)
-        there = [place.absolute().as_uri() for place in places]
+        there = [spark_files.local_address(place) for place in places]
         return spark_files.scan(there, places, _stated(places), kind, columns)
     if len(addresses) < len(given):
         raise InputError("addresses and paths of this machine do not mix: give either kind alone")

@@ -90,7 +90,8 @@ def parts_of(counts: Counts, labels: Sequence[Label]) -> list[CountsPart]:
     """Return all examples, then each group, as parts with these labels."""
     position = {label: at for at, label in enumerate(labels)}
     move = np.array([position[label] for label in counts.labels], dtype=np.int64)
-    cells = counts.cells.copy()
+    filled = counts.cells[:, EXAMPLES] > 0  # weights may be 0
+    cells, numbers = counts.cells[filled], counts.numbers[filled]
     cells[:, (TRUE, PREDICTED)] = move[cells[:, (TRUE, PREDICTED)]]
     chosen: list[tuple[str | None, NDArray[np.bool_]]] = [(None, np.ones(len(cells), bool))]
     chosen += [(str(key), cells[:, GROUP] == number) for number, key in enumerate(counts.groups)]
@@ -99,8 +100,15 @@ def parts_of(counts: Counts, labels: Sequence[Label]) -> list[CountsPart]:
             group=group,
             labels=tuple(labels),
             cells=cells[of_group],
-            numbers=counts.numbers[of_group],
+            numbers=numbers[of_group],
             clustered=counts.columns.cluster is not None,
         )
         for group, of_group in chosen
     ]
+
+
+def filled_clusters(counts: Counts) -> int | None:
+    """Return the number of clusters that have examples; ``None`` where nothing is clustered."""
+    if not counts.clusters:
+        return None
+    return len(np.unique(counts.cells[counts.cells[:, EXAMPLES] > 0, CLUSTER]))

@@ -21,7 +21,6 @@ _SUFFIXES: dict[str, Format] = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "json"),
     **dict.fromkeys((".csv", ".tsv", ".txt"), "text"),
 }
-_HIDDEN = (".", "_")
 _COMPRESSED = (".gz", ".zst")
 _EXPECTED = (
     "expected .csv, .tsv, .txt, .jsonl, .ndjson or .json, each also with .gz or .zst, or .parquet "
@@ -84,14 +83,19 @@ def _expanded(path: str) -> Iterable[Path]:
         )
     # Not the methods of Path, which pass over folders that may not be read, or raise.
     if os.path.isdir(path):  # noqa: PTH112
-        found = list(_files_within(path))
-        if not found:
+        inside = list(_files_within(path))
+        if not inside:
             raise InputError(f"the folder {path} holds no files: expected predictions")
-        return found
+        return inside
     if os.path.lexists(path) or not glob.has_magic(path):
         return [Path(path)]
     _check_listable(path)
-    found = [Path(one) for one in glob.glob(path, recursive=True) if not os.path.isdir(one)]  # noqa: PTH112, PTH207
+    found: list[Path] = []
+    for one in glob.glob(path, recursive=True):  # noqa: PTH207
+        if not os.path.isdir(one):  # noqa: PTH112
+            found.append(Path(one))
+        elif not _is_hidden(os.path.basename(one)):  # noqa: PTH119
+            found += _files_within(one)
     if not found:
         raise InputError(f"no file matches {path}: expected at least one")
     return found
@@ -104,9 +108,16 @@ def _files_within(folder: str) -> Iterator[Path]:
         raise InputError(f"cannot read {error.filename}: {error.strerror or error}")
 
     for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        # As Spark does: what begins with a dot or an underscore is not data.
-        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
-        yield from (Path(place, name) for name in names if not name.startswith(_HIDDEN))
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        yield from (Path(place, name) for name in names if not _is_hidden(name))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a name begins with a dot or an underscore and so is not data, as Spark has it.
+
+    Names such as ``_group=a`` are those of partitions.
+    """
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def _check_listable(pattern: str) -> None:

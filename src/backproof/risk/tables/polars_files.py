@@ -1,5 +1,6 @@
 """Files as lazy frames of Polars."""
 
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
             "engine polars is for Parquet and JSON lines: of text files Polars fills short lines "
             "up without a word; use engine duckdb"
         )
+    if kind == "json":
+        _refuse_patterns(files)
     names = paths_by_place(files, places)
     frame = _lazy(list(names), kind)
 
@@ -51,6 +54,15 @@ def scan(places: tuple[Path, ...], files: tuple[SourceFile, ...], kind: Format) 
         named_by_engine=lambda path: names[path],
         explained=explained,
     )
+
+
+def _refuse_patterns(files: tuple[SourceFile, ...]) -> None:
+    """Refuse names that Polars would take for patterns, as it does of JSON lines alone."""
+    for file in files:
+        if glob.has_magic(file.path):
+            raise InputError(
+                f"engine polars takes the name {file.path} for a pattern: use engine duckdb"
+            )
 
 
 def _lazy(paths: list[str], kind: Format) -> "pl.LazyFrame":

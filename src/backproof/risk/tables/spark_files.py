@@ -1,5 +1,6 @@
 """Files as data frames of Spark."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,22 @@ def session(master: str | None = None) -> "SparkSession":
             "address, and that a Java runtime is on the path"
         ) from error
     return made
+
+
+def local_address(file: Path) -> str:
+    """Return the address of a file on this machine.
+
+    Raises
+    ------
+    InputError
+        If Spark would pass over it without a word.
+    """
+    if file.name.startswith(("_", ".")):
+        raise InputError(
+            f"Spark passes over files such as {file}, whose names begin with _ or a dot: rename it"
+        )
+    # Hadoop does not know percent signs, but patterns.
+    return "file://" + re.sub(r"([][{}*?\\])", r"\\\1", str(file.absolute()))
 
 
 def scan(

@@ -20,6 +20,7 @@ MISSING = -1
 
 # What people write into a column of numbers where they have none; in one of text it may be a label.
 _NO_NUMBER = frozenset(("na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "?", "<na>"))
+_REPLACEMENT = "\ufffd"  # what Spark puts there
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -62,6 +63,7 @@ def positions(
             for value in dict.fromkeys(column):
                 plain[value] = _of_value(name, value, wording, are_labels=are_labels)
     _refuse_mixed(columns, plain)
+    _refuse_lost(columns, plain)
     # Of equal values (True, 1, 1.0) the dictionary keeps the first.
     labels = tuple(sorted(dict.fromkeys(one for one in plain.values() if one is not None)))
     place = {label: at for at, label in enumerate(labels)}
@@ -75,11 +77,18 @@ def positions(
     )
 
 
+def plain_decimal(value: Decimal) -> int | float:
+    """Return a decimal as a whole number, where it is one, or as a float."""
+    if value.is_infinite():
+        return float(value)
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
 def is_missing(value: Any) -> bool:
     """Return whether a value is None, NaN of any type, not-a-time, or the NA of pandas."""
     try:
         return value is None or bool(value != value)
-    except TypeError:  # pandas' NA is neither equal to itself nor not
+    except (TypeError, ArithmeticError):  # pandas' NA is neither; a signalling NaN does not compare
         return True
 
 
@@ -114,7 +123,7 @@ def _of_value(name: str, value: Any, wording: Wording, *, are_labels: bool) -> L
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, Decimal):
-        value = int(value) if value == int(value) else float(value)
+        value = None if is_missing(value) else plain_decimal(value)
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -143,6 +152,23 @@ def _refuse_blanks(
             raise InputError(
                 f"the cells {first[one]!r} and {raw!r} of {where} differ by blanks alone: write "
                 "one label in one way"
+            )
+
+
+def _refuse_lost(columns: Mapping[str, Sequence[Any]], plain: Mapping[Any, Label | None]) -> None:
+    """Refuse values that are told apart no longer: bytes without meaning, and long decimals."""
+    where = " and ".join(map(repr, columns))
+    decimals: dict[Any, Decimal] = {}
+    for raw, one in plain.items():
+        if isinstance(one, str) and _REPLACEMENT in one:
+            raise InputError(
+                f"{where} holds {one!r}, where bytes could not be read as text: write the file in "
+                "UTF-8"
+            )
+        if isinstance(raw, Decimal) and one is not None and decimals.setdefault(one, raw) != raw:
+            raise InputError(
+                f"the numbers {decimals[one]} and {raw} of {where} are one as floats: convert the "
+                "column to text"
             )
 
 
