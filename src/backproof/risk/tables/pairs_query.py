@@ -77,18 +77,27 @@ def _chosen(frame: Frame, columns: Columns) -> Frame:
     named = columns.named()
     check_types(frame, named)
     parts = [part for part in ("key", *PAIRED) if part in named]
-    return frame.select(*(_plain(frame, named[part]).alias(part) for part in parts))
+    return frame.select(
+        *(
+            _plain(
+                frame, named[part], written=part != "key" and are_written(frame, named[part])
+            ).alias(part)
+            for part in parts
+        )
+    )
 
 
-def _plain(frame: Frame, name: str) -> Any:
+def _plain(frame: Frame, name: str, *, written: bool) -> Any:
     """Return a column in a type of which every engine knows the greatest, and a missing value."""
     kind = frame.collect_schema()[name]
     column = nw.col(name)
     if isinstance(kind, nw.Boolean):
         column = column.cast(nw.Int64)
     several = isinstance(kind, nw.String) and frame.implementation.is_pyarrow()  # of one kind
-    if are_written(frame, name) or isinstance(kind, nw.Categorical | nw.Enum) or several:
-        return column.cast(nw.String)
+    if written or isinstance(kind, nw.Categorical | nw.Enum) or several:
+        text = column.cast(nw.String)
+        # pandas 2 makes text of missing values, too.
+        return nw.when(~column.is_null()).then(text) if _is_of_pandas(frame) else text
     return column
 
 
@@ -99,7 +108,11 @@ def are_written(frame: Frame, name: str) -> bool:
     """
     kind = frame.collect_schema()[name]
     whole = kind.is_integer() or isinstance(kind, nw.Boolean)
-    return whole and (frame.implementation.is_pandas_like() or frame.implementation.is_dask())
+    return whole and _is_of_pandas(frame)
+
+
+def _is_of_pandas(frame: Frame) -> bool:
+    return bool(frame.implementation.is_pandas_like() or frame.implementation.is_dask())
 
 
 def read_back(
@@ -120,22 +133,38 @@ def _alike(frames: list[Frame]) -> list[Frame]:
     kinds = [frame.collect_schema()["key"] for frame in frames]
     if kinds[0] == kinds[1]:
         return frames
-    one = nw.Int64() if all(kind.is_integer() for kind in kinds) else nw.String()
+    one: Any = nw.String()
+    if all(kind.is_numeric() for kind in kinds):  # pandas has floats where a key is missing
+        one = nw.Int64() if all(kind.is_integer() for kind in kinds) else nw.Float64()
     return [frame.with_columns(nw.col("key").cast(one)) for frame in frames]
 
 
 def _placed(frame: Frame, side: str, kinds: dict[str, Any]) -> Frame:
     """Return a frame with the columns of both sides, those of the other one missing."""
-    return frame.select(
+    placed = frame.select(
         "key",
         *(nw.lit(int(side == one), nw.Int64).alias(f"in_{one}") for one in SIDES),
         *(
             nw.col(name.removeprefix(f"{side}_")).alias(name)
             if name.startswith(f"{side}_")
-            else nw.lit(None).cast(kind).alias(name)
+            else _nothing(frame, kind).alias(name)
             for name, kind in kinds.items()
         ),
     )
+    return _comparable(placed) if frame.implementation.is_pandas_like() else placed
+
+
+def _comparable(frame: Frame) -> Frame:
+    """Return a frame whose text has a type; as objects, pandas 2 compares it with missing ones."""
+    texts = [name for name, kind in frame.collect_schema().items() if isinstance(kind, nw.String)]
+    return nw.from_native(frame.to_native().astype(dict.fromkeys(texts, "string")))
+
+
+def _nothing(frame: Frame, kind: Any) -> Any:
+    """Return a missing value of a type; pandas 2 makes the text None of one that is cast."""
+    if frame.implementation.is_pandas_like() and isinstance(kind, nw.String):
+        return nw.when(nw.lit(value=False)).then(nw.lit(""))
+    return nw.lit(None).cast(kind)
 
 
 def _told(frame: Frame) -> Frame:
