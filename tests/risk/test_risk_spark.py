@@ -19,7 +19,7 @@ import pytest
 from tests.risk.tables import KINDS, in_memory, predictions, same_counts
 
 from backproof import risk
-from backproof._core.errors import BackproofError
+from backproof._core.errors import BackproofError, InputError
 
 SECONDS = 120
 pytestmark = [
@@ -97,6 +97,35 @@ def test_addresses_are_read(spark: Any, folder: Path) -> None:
     found = risk.count_table(address, engine="spark")
     assert found.sources[0].files[0].path.endswith("part-0.parquet")
     assert found.sources[0].files[0].rows == 1000
+
+
+@pytest.mark.parametrize("end", ["parquet", "csv"])
+def test_odd_names_are_read_as_they_are(spark: Any, tmp_path: Path, end: str) -> None:
+    table = pd.DataFrame({"y": [0, 1], "yhat": [1, 0]})
+    names = ("yhat=0", "a[1]", "a1", "größe, x", "50 %20", "{b}", "s*", "_yhat=0")
+    for name in names:
+        (tmp_path / name).mkdir()
+        if end == "csv":
+            table.to_csv(tmp_path / name / "part.csv", index=False)
+        else:
+            table.to_parquet(tmp_path / name / "part.parquet")
+    found = risk.count_table(tmp_path, engine="spark")
+    assert same_counts(found, risk.count_table(tmp_path))
+    assert [file.rows for file in found.sources[0].files] == [2] * len(names)
+
+
+def test_what_spark_would_mix_up_or_pass_over_is_refused(spark: Any, tmp_path: Path) -> None:
+    for name in ("a", "_b"):
+        pd.DataFrame({"y": [0, 1], "yhat": [1, 0]}).to_parquet(tmp_path / f"{name}.parquet")
+    given = [tmp_path / f"{name}.parquet" for name in ("a", "_b")]
+    with pytest.raises(InputError, match=r"_b\.parquet.*rename it"):
+        risk.count_table(given, engine="spark")
+    (tmp_path / "a.csv").write_bytes("y,yhat\né,è\n".encode("latin-1"))
+    with pytest.raises(InputError, match="write the file in UTF-8"):
+        risk.count_table(tmp_path / "a.csv", engine="spark")
+    mixed_up = spark.createDataFrame([(0, 1)], ["Y", "y"])
+    with pytest.raises(BackproofError):
+        risk.count_table(mixed_up, "Y", "y")
 
 
 def test_a_baseline_is_joined(spark: Any, folder: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.risk.tables import KINDS, in_memory, predictions, same_counts
 
@@ -452,4 +454,96 @@ def test_a_cut_gzip_is_not_a_shorter_table(tmp_path: Path) -> None:
     whole = gzip.compress(text)
     (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"a\.csv\.gz"):
+        risk.count_table(tmp_path)
+
+
+def _two(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> Path:
+    for name, columns in (("a", first), ("b", second)):
+        pq.write_table(pa.table(columns), folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_files_of_other_types_are_read_as_what_they_hold(tmp_path: Path, engine: Any) -> None:
+    whole, parts = {"l": [0, 1], "g": [1, 1]}, {"l": [0.4, 0.45], "g": [1, 1]}
+    try:
+        found = risk.certify_table(_two(tmp_path, whole, parts), loss="l", by="g", engine=engine)
+    except InputError:
+        assert engine == "polars"  # which refuses them
+    else:
+        assert found.statements[0].measurement.estimate == pytest.approx(0.4625)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([True, False], [2, 3]),
+        ([1, 2], ["a", "b"]),
+        (pa.array([1, 2], pa.float32()), [16777217.0, 1.0]),
+        (["a", "b"], [b"a", b"b"]),
+    ],
+)
+def test_types_that_no_type_holds_are_refused(tmp_path: Path, first: Any, second: Any) -> None:
+    _two(tmp_path, {"y": first, "yhat": first}, {"y": second, "yhat": second})
+    with pytest.raises(InputError, match=r"'y' has the type .*a\.parquet and .*b\.parquet"):
+        risk.count_table(tmp_path)
+
+
+def test_a_file_without_a_column_is_named(tmp_path: Path) -> None:
+    labels = [1, 2]
+    _two(tmp_path, {"y": labels, "yhat": labels}, {"y": labels})
+    with pytest.raises(InputError, match=r"b\.parquet has no column 'yhat'"):
+        risk.count_table(tmp_path)
+
+
+def test_a_file_without_values_has_any_type(tmp_path: Path) -> None:
+    gaps = pa.nulls(2)
+    _two(tmp_path, {"y": gaps, "yhat": gaps}, {"y": ["a", "b"], "yhat": ["a", "b"]})
+    found = risk.count_table(tmp_path)
+    assert (found.labels, found.incomplete) == (("a", "b"), 2)
+
+
+def test_a_field_of_a_structure_is_no_column(tmp_path: Path) -> None:
+    part = {"y": [1, 2], "yhat": [1, 2], "more": [{"y": "a"}, {"y": "b"}]}
+    assert risk.count_table(_two(tmp_path, part, part)).labels == (1, 2)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+@pytest.mark.parametrize("end", ["parquet", "jsonl"])
+def test_names_of_folders_are_no_columns(tmp_path: Path, end: str, engine: Any) -> None:
+    folder = tmp_path / "yhat=0" / "group=a"
+    folder.mkdir(parents=True)
+    table = pd.DataFrame({"y": [0, 1], "yhat": [1, 0], "group": ["x", "z"]})
+    WRITERS[end](table, folder / f"part.{end}")
+    found = risk.certify_table(tmp_path, by="group", engine=engine)
+    assert found.statements[0].measurement.estimate == 1
+    assert [one.group for one in found.statements] == [None, "x", "z"]
+
+
+def test_only_the_ending_of_a_name_makes_a_file_tab_separated(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv.d").mkdir()
+    (tmp_path / "x.tsv.d" / "a.csv").write_text("y,yhat\n1,1\n")
+    assert risk.count_table(tmp_path).examples == 1
+
+
+def test_polars_takes_no_name_of_json_lines_for_a_pattern(tmp_path: Path) -> None:
+    for name in ("a[1].jsonl", "a1.jsonl"):
+        (tmp_path / name).write_text('{"y": 1, "yhat": 1}\n')
+    with pytest.raises(InputError, match="for a pattern: use engine duckdb"):
+        risk.count_table(tmp_path, engine="polars")
+    assert risk.count_table(tmp_path).examples == 2
+
+
+def test_folders_that_a_pattern_matches_are_read_too(tmp_path: Path) -> None:
+    for folder in ("group=a", "_group=b", "_logs", ".hidden"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "part.csv").write_text("y,yhat\n1,1\n")
+    (tmp_path / "a.csv").write_text("y,yhat\n1,1\n")
+    for given in (tmp_path, f"{tmp_path}/*"):
+        assert risk.count_table(given).examples == 3
+
+
+def test_bytes_without_meaning_are_not_one_label(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("y,yhat\n\ufffd,\ufffd\nb,b\n")
+    with pytest.raises(InputError, match="write the file in UTF-8"):
         risk.count_table(tmp_path)

@@ -1,15 +1,20 @@
 """Tables in memory: every engine counts the same, and certificates are those of arrays."""
 
+from decimal import Decimal
 from typing import Any
 
+import duckdb
+import ibis
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from tests.risk.tables import KINDS, in_memory, predictions, same_counts
 
 from backproof import risk
-from backproof._core.errors import InputError
+from backproof._core.errors import BackproofError, InputError
 
 ENGINES = (
     "lists",
@@ -184,3 +189,100 @@ def test_measured_numbers_are_no_classes() -> None:
     numbers = np.random.default_rng(0).random(200_000)
     with pytest.raises(InputError, match="different labels"):
         risk.certify_table({"y": numbers, "yhat": numbers})
+
+
+def test_fractions_among_whole_numbers_in_a_list_stay_what_they_are() -> None:
+    rows = 3000
+    for place in (1, 999, 1000, 2999):
+        losses: list[float] = [0] * rows
+        losses[place] = 0.4
+        found = risk.certify_table({"l": losses}, loss="l").statements[0].measurement
+        assert found.estimate == pytest.approx(0.4 / rows)
+        weights: list[float | None] = [1] * rows
+        weights[place] = 2.4
+        table = {"y": [1] * rows, "yhat": [1] * rows, "w": weights}
+        with pytest.raises(InputError, match="whole and at least 0"):
+            risk.count_table(table, weight="w")
+    labels = [1] * rows + [2**40]
+    assert risk.count_table({"y": labels, "yhat": labels}).labels == (1, 2**40)
+    gaps = risk.count_table({"y": [1, None, 2], "yhat": [True, False, None]})
+    assert gaps.missing == {"y": 1, "yhat": 1}
+    with pytest.raises(InputError, match="which no one type holds"):
+        risk.count_table({"y": [0.5, 2**60 + 1], "yhat": [0.5, 1]})
+
+
+def test_decimals_are_the_numbers_that_they_write() -> None:
+    table = {"y": [Decimal("1.1"), Decimal("nan"), Decimal(2)], "yhat": [1.1, 2, 2]}
+    found = risk.count_table(table)
+    assert (found.labels, found.incomplete) == ((1.1, 2.0), 1)
+    assert risk.certify_table(table, drop_missing=True).statements[0].measurement.estimate == 0
+    close = [Decimal("1.00000000000000000001"), Decimal("1.00000000000000000002")]
+    with pytest.raises(InputError, match="are one as floats"):
+        risk.count_table(pl.DataFrame({"y": close, "yhat": close[::-1]}))
+
+
+@pytest.mark.parametrize("dtype", [">i8", ">f8", "longdouble", "datetime64[D]", "M8[ns]"])
+def test_arrays_of_any_type_have_their_groups(dtype: str) -> None:
+    table = {"y": [1, 2, 1], "yhat": [1, 2, 2], "g": np.array([1000, 2000, 1000]).astype(dtype)}
+    found = risk.certify_table(table, by="g")
+    assert [one.measurement.examples for one in found.statements] == [3, 2, 1]
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "S4", "M8[as]"])
+def test_arrays_that_hold_no_keys_are_refused(dtype: str) -> None:
+    table = {"y": [1, 2], "yhat": [1, 2], "g": np.array([1, 2]).astype(dtype)}
+    with pytest.raises(InputError, match="'g'"):
+        risk.count_table(table, by="g")
+
+
+def test_columns_that_differ_by_case_are_not_mixed_up() -> None:
+    table = pd.DataFrame({"Y": [1, 2], "y": [2, 1]})
+    assert risk.certify_table(table, "Y", "y").statements[0].measurement.estimate == 1
+    caseless = duckdb.sql('SELECT 1 AS "Y", 5 AS "y"'), ibis.memtable(pl.DataFrame(dict(table)))
+    for mixed_up in caseless:
+        with pytest.raises(InputError, match="'Y' and 'y' differ by case alone"):
+            risk.count_table(mixed_up, "Y", "y")
+
+
+@pytest.mark.parametrize("weights", [[1, np.inf], [1, 1e300], [2**62, 2**62], [2**53, 1]])
+def test_weights_beyond_counting_are_refused(weights: list[float]) -> None:
+    for table in in_memory(pd.DataFrame({"y": [1, 0], "yhat": [1, 0], "w": weights})).values():
+        with pytest.raises(BackproofError):
+            risk.certify_table(table, weight="w")
+
+
+def test_a_group_without_complete_rows_is_told_and_says_nothing() -> None:
+    table = pd.DataFrame({"l": [0.1, 0.2, None], "y": [1, 1, None], "g": ["a", "a", "b"]})
+    found = risk.certify_table(table, loss="l", by="g", low=-1, high=2, drop_missing=True)
+    empty = found.statements[-1].measurement
+    assert (found.statements[-1].group, empty.examples, empty.estimate) == ("b", 0, None)
+    assert (empty.lower, empty.upper) == (-1, 2)
+
+
+def test_a_cluster_of_weight_0_is_none() -> None:
+    rows = {"y": [0, 1, 1], "yhat": [0, 1, 1], "l": [0.1, 0.2, 0.3]}
+    table = pd.DataFrame({**rows, "k": [1, 2, 3], "w": [1, 1, 0]})
+    for loss in (None, "l"):
+        found = risk.certify_table(table, cluster="k", weight="w", loss=loss)
+        assert found.clusters == 2
+
+
+def test_errors_of_tables_are_told_as_errors() -> None:
+    twice = pd.DataFrame([[1, 1, 2]], columns=["y", "yhat", "yhat"])
+    pieces = [
+        pa.table({"y": pa.array(labels).dictionary_encode(), "yhat": labels})
+        for labels in (["a", "b"], ["b", "c"])
+    ]
+    for table in (
+        twice,
+        pd.DataFrame({"y": [[1], [2]], "yhat": [[1], [2]]}),
+        pl.scan_parquet("nowhere.parquet"),
+        pa.concat_tables(pieces),
+    ):
+        with pytest.raises(BackproofError):
+            risk.certify_table(table)
+
+
+def test_one_column_cannot_be_keys_and_numbers() -> None:
+    with pytest.raises(InputError, match="'y' cannot be the label and the score"):
+        risk.count_table({"y": [0, 1], "yhat": [0, 1]}, score="y")

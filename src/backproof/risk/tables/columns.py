@@ -39,6 +39,7 @@ class Columns(Result):
         for part, name in self.named().items():
             if not isinstance(name, str):
                 raise InputError(f"{part} must be the name of a column, got {name!r}")
+        self._check_parts()
         checked_range(self.low, self.high)
         if self.loss is None and self.label is None:
             raise InputError("a table needs the column of true labels, label=, or of losses, loss=")
@@ -54,6 +55,16 @@ class Columns(Result):
             )
         if self.loss is not None and self.score is not None:
             raise InputError("loss and score are two certificates, got both: give one of them")
+
+    def _check_parts(self) -> None:
+        """Refuse a column that is to be keys and numbers at once, which engines read apart."""
+        named = self.named()
+        for number in (part for part in NUMBERS if part in named):
+            for key in self.keys():
+                if named[key] == named[number]:
+                    raise InputError(
+                        f"the column {named[key]!r} cannot be the {key} and the {number}: name two"
+                    )
 
     def __str__(self) -> str:
         return ", ".join(f"{part} {name!r}" for part, name in self.named().items())

@@ -88,9 +88,8 @@ class Counts(ArrayResult):
                 raise InputError(f"cells must hold positions below {size} in place {place}")
         examples = self.cells[:, EXAMPLES]
         # In floats the sum cannot overflow, in whole numbers it is exact.
-        if len(examples) and (
-            examples.min() < 0 or max(examples.sum(dtype=float), examples.sum()) > MOST_EXAMPLES
-        ):
+        too_many = examples.sum(dtype=float) > 2 * MOST_EXAMPLES or examples.sum() > MOST_EXAMPLES
+        if len(examples) and (examples.min() < 0 or too_many):
             raise InputError(
                 f"numbers of examples must be at least 0, and {MOST_EXAMPLES} together at most"
             )

@@ -18,7 +18,8 @@ _QUERY = """
         SELECT name, file_name, any_value(duckdb_type) AS type FROM parquet_schema($path)
         WHERE list_contains($names, name) GROUP BY name, file_name HAVING count(*) = 1
     )
-    SELECT name, type, min(file_name), count(*) FROM columns GROUP BY name, type ORDER BY ALL
+    SELECT name, type, min(file_name), count(*) FROM columns GROUP BY name, type
+    ORDER BY name, min(file_name)
 """
 _LACKING = """
     SELECT file_name FROM parquet_schema($path) GROUP BY file_name
