@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from backproof._core.errors import EngineError, InputError
+from backproof._core.errors import EngineError
 from backproof.risk.tables.columns import Columns, checked_columns
 from backproof.risk.tables.counts import Counts
 from backproof.risk.tables.paths import Engine
@@ -120,11 +120,8 @@ def queried(query: Callable[[], Any], scans: "Sequence[Scan]") -> dict[str, list
 
     try:
         return fetched(query, scans[0].frame)
-    except InputError:
-        raise
-    except Exception as error:
-        # Engines look at files while a query is made, or while it runs.
-        cause = error.__cause__ if isinstance(error, EngineError) else error
+    except EngineError as error:
+        cause = error.__cause__
         for scan in scans:
             if scan.explained is not None and isinstance(cause, Exception):
                 raise scan.explained(cause) from cause
