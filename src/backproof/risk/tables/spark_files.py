@@ -1,7 +1,7 @@
 """Files as data frames of Spark."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -15,7 +15,7 @@ from backproof.risk.tables.expression import FILE
 from backproof.risk.tables.frames import told
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
-from backproof.risk.tables.sources import SourceFile, paths_by_place
+from backproof.risk.tables.sources import SourceFile, first_failure, paths_by_place
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -96,13 +96,17 @@ def scan(
     """
     from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
+    names = paths_by_place(files, places)
+
+    def explained(error: Exception) -> Exception:
+        return _explained(error, names, lambda path: _failure(path, kind, columns))
+
     try:
         frame = _read(session(), paths, kind, columns).withColumn(FILE, F.col(_PATH))
     except EngineError:
         raise
     except Exception as error:
         raise explained(error) from error
-    names = paths_by_place(files, places)
 
     def rows() -> dict[str, int]:
         return {row[0]: row[1] for row in frame.groupBy(FILE).count().collect()}
@@ -144,7 +148,7 @@ def _read(
     numbers = {named[part] for part in NUMBERS if part in named}
     names = spark.read.options(**options).csv(given[0]).columns
     kinds = ", ".join(
-        f"`{name.replace('`', '``')}` {'DOUBLE' if name in numbers else 'STRING'}" for name in names
+        f"{_quoted(name)} {'DOUBLE' if name in numbers else 'STRING'}" for name in names
     )
     return spark.read.options(**options).schema(kinds).csv(given)
 
@@ -154,6 +158,28 @@ def _named(path: str, names: dict[str, str]) -> str:
     return names.get(local, path)
 
 
-def explained(error: Exception) -> Exception:
-    """Return an error of Spark in one line."""
-    return EngineError(f"Spark could not count the files: {told(error)}; nothing was certified")
+def _explained(
+    error: Exception, names: dict[str, str], failure: Callable[[str], Exception | None]
+) -> Exception:
+    """Return an error of Spark in one line that names the file, where that is on this machine."""
+    where = "the files"
+    if names and not any(path in told(error) for path in names):  # Spark 3 does not say
+        path, error = first_failure(names, failure, error)
+        where = where if path is None else names[path]
+    return EngineError(f"Spark could not count {where}: {told(error)}; nothing was certified")
+
+
+def _failure(path: str, kind: Format, columns: Columns) -> Exception | None:
+    """Return the error that reading one file to its end raises, if it does."""
+    from pyspark.sql import functions as F  # noqa: N812 - its usual name
+
+    try:
+        frame = _read(session(), [local_address(Path(path))], kind, columns)
+        frame.select([F.count(frame[_quoted(name)]) for name in columns.named().values()]).collect()
+    except Exception as error:
+        return error
+    return None
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
