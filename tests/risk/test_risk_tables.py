@@ -286,3 +286,9 @@ def test_errors_of_tables_are_told_as_errors() -> None:
 def test_one_column_cannot_be_keys_and_numbers() -> None:
     with pytest.raises(InputError, match="'y' cannot be the label and the score"):
         risk.count_table({"y": [0, 1], "yhat": [0, 1]}, score="y")
+
+
+def test_a_list_of_times_has_its_groups() -> None:
+    days = [np.datetime64("2020-01-01"), np.datetime64("2020-01-02")]
+    found = risk.count_table({"y": [1, 2], "yhat": [1, 2], "g": days}, by="g")
+    assert found.groups == ("2020-01-01", "2020-01-02")

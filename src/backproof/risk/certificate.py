@@ -11,7 +11,7 @@ from backproof.risk.metrics.labels import Label
 from backproof.risk.metrics.measurement import Measurement
 from backproof.risk.tables.columns import Columns
 from backproof.risk.tables.sources import Source
-from backproof.risk.wording import Quotable, method_name, percent, quote, shown
+from backproof.risk.wording import method_name, percent, quote, shown
 
 _TITLE = "Certificate of the test error"
 _DIFFERENCE = "error minus the baseline's"
@@ -119,14 +119,9 @@ class Certificate(Result):
         return fragment(_TITLE, sentences, (self._table(), *map(note, notes), *self._files()))
 
     def _table(self) -> str:
-        rows = [
-            _row("all examples" if one.group is None else one.group, one.measurement.metric,
-                 one.measurement, one.measurement.examples)
-            for one in self.statements
-        ]  # fmt: skip
+        rows = [_row(one.group, one.measurement.metric, one.measurement) for one in self.statements]
         if self.comparison is not None:
-            found = self.comparison
-            rows.append(_row("all examples", _DIFFERENCE, found, found.examples))
+            rows.append(_row(None, _DIFFERENCE, self.comparison))
         return table(("group", "metric", "estimate", "interval", "method", "examples"), rows)
 
     def _files(self) -> list[str]:
@@ -164,10 +159,11 @@ class Certificate(Result):
         return f"{found} Shares of the classes: {shares}."
 
 
-def _row(examples: str, metric: str, found: Quotable, m: int) -> tuple[str, ...]:
+def _row(group: str | None, metric: str, found: Measurement | Comparison) -> tuple[str, ...]:
     estimate, bounds = shown(found, metric)
     method = f"{method_name(found.method)}, {found.guarantee}"
-    return examples, metric, estimate, bounds, method, str(m)
+    name = "all examples" if group is None else group
+    return name, metric, estimate, bounds, method, str(found.examples)
 
 
 def _known(value: int | datetime | None) -> str:

@@ -109,4 +109,5 @@ def _type_of(whole: Sequence[Any]) -> Any:
 def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "text"
-    return "numbers" if isinstance(value, bool | int | float | np.generic) else "other objects"
+    is_number = isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating)
+    return "numbers" if is_number else "other objects"

@@ -1,8 +1,6 @@
 """Files as tables of DuckDB, the embedded default."""
 
-import gzip
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -18,6 +16,7 @@ from backproof._tables.duck import first_line, literal, split_line, text_rows
 from backproof.risk.tables.columns import NUMBERS, Columns
 from backproof.risk.tables.duckdb_errors import explained_by_file, first_line_of
 from backproof.risk.tables.expression import FILE
+from backproof.risk.tables.json_lines import start_of
 from backproof.risk.tables.parquet_types import has_several_types
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan, Wording
@@ -230,15 +229,9 @@ def _form_of_json(connection: "DuckDBPyConnection", place: Path) -> str:
     DuckDB 2.0 can tell by itself, but then passes over an object that is cut off at the end of one
     of several files, now and then.
     """
-    ending = place.suffix.lower()
-    try:
-        if ending == ".zst":
-            start = first_line(connection, literal(place)).encode()
-        else:
-            with gzip.open(place) if ending == ".gz" else place.open("rb") as file:
-                start = file.read(256)
-    except (OSError, EOFError, zlib.error):
-        start = b""  # told when it is read
+    start = start_of(place)
+    if start is None:
+        start = first_line(connection, literal(place)).encode()
     return "array" if start.lstrip().startswith(b"[") else "newline_delimited"
 
 

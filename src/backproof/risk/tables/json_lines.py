@@ -1,24 +1,46 @@
-"""Files of JSON lines, looked into where an engine could not read them."""
+"""Files of JSON, looked into before DuckDB reads them, or after an engine could not."""
 
 import gzip
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import msgspec
+
+_UNREADABLE = (OSError, EOFError, zlib.error)
+
+
+def start_of(file: Path) -> bytes | None:
+    """Return the first bytes, none of what cannot be read; ``None`` where Python cannot unpack."""
+    if _is_packed_otherwise(file):
+        return None
+    try:
+        with _opened(file) as unpacked:
+            return unpacked.read(256)
+    except _UNREADABLE:
+        return b""
 
 
 def first_bad_line(file: Path) -> int | None:
     """Return the first line that is no JSON, from 1; ``None`` where none is found."""
-    if file.suffix.lower() == ".zst":
-        return None  # Python opens it from 3.14 on
+    if _is_packed_otherwise(file):
+        return None
     try:
-        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as lines:
+        with _opened(file) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip() and not _is_json(line):
                     return number
-    except (OSError, EOFError, zlib.error):
+    except _UNREADABLE:
         return None
     return None
+
+
+def _is_packed_otherwise(file: Path) -> bool:
+    return file.suffix.lower() == ".zst"  # Python opens it from 3.14 on
+
+
+def _opened(file: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(file)) if file.suffix.lower() == ".gz" else file.open("rb")
 
 
 def _is_json(line: bytes) -> bool:
