@@ -121,6 +121,7 @@ class BackwardPass:
     accumulates: bool
     """Whether it adds to `.grad`; `autograd.grad` does not."""
     _nodes: list[Node] | None = None
+    _ends_in: set[int] | None = None
 
     @property
     def nodes(self) -> list[Node]:
@@ -129,9 +130,18 @@ class BackwardPass:
             self._nodes = list(_private.nodes(*map(_private.grad_fn, self.roots)))
         return self._nodes
 
+    @property
+    def ends_in(self) -> set[int]:
+        """Identities of the tensors that the graph passes gradients to, as long as they live."""
+        if self._ends_in is None:
+            leaves = (_private.leaf_of(node) for node in self.nodes)
+            self._ends_in = {id(leaf) for leaf in leaves if leaf is not None}
+            self._ends_in |= {id(root) for root in self.roots}
+        return self._ends_in
+
     def forget(self) -> None:
         """Let go of every tensor and node."""
-        self.roots, self.inputs, self._nodes = [], None, []
+        self.roots, self.inputs, self._nodes, self._ends_in = [], None, [], set()
 
 
 def ancestors(*ends: Snapshot, to_leaves: bool = False) -> list[Snapshot]:

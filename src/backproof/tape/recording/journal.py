@@ -126,8 +126,9 @@ class Journal:
             used = call.function != "data" and id(tensor) not in versions
             if used and snapshot.requires_grad and snapshot.leaf:
                 leaf = records.leaves.find(tensor)
-                if leaf is not None and leaf.used is None:
-                    leaf.used = call
+                if leaf is not None:
+                    leaf.used = leaf.used or call
+                    leaf.hidden |= call.custom
         made = [
             records.write(call, tensor, versions[id(tensor)], sources)
             for tensor in distinct([tensor for tensor, _ in written])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from backproof.tape import _private
-from backproof.tape.recording.calls import Call, Snapshot
+from backproof.tape.recording.calls import BackwardPass, Call, Snapshot
 from backproof.tape.recording.looks import Look
 
 
@@ -30,6 +30,8 @@ class Leaf:
     """Whether the program itself looked at its `.grad`."""
     brought: Look | None = None
     """Its `.grad` after the last backward pass, where values are looked at."""
+    hidden: bool = False
+    """Whether a custom function used it, which may pass it a gradient unseen."""
     stepped: bool = False
     """Whether an optimizer or the program itself has changed its value."""
 
@@ -38,6 +40,15 @@ class Leaf:
         self.brought = gradient
         if self.snapshot is not None:
             self.snapshot.gradient = gradient
+
+    def reached_by(self, run: BackwardPass) -> torch.Tensor | None:
+        """Return the tensor where a pass may add to its `.grad`; None otherwise.
+
+        Nobody may look at any other: PyTorch adds to gradients without the interpreter's lock, so
+        a look at one that another thread is computing can crash the process.
+        """
+        tensor = self.tensor()
+        return tensor if self.hidden or id(tensor) in run.ends_in else None
 
     @property
     def is_named(self) -> bool:
@@ -104,13 +115,13 @@ class Leaves:
             None,
         )
 
-    def fill(self, run: Call) -> None:
+    def fill(self, run: BackwardPass) -> None:
         """Note which leaves have a gradient after a backward pass."""
         for leaf in self._known.values():
             if leaf.filled is None:
-                tensor = leaf.tensor()
+                tensor = leaf.reached_by(run)
                 if tensor is not None and _private.gradient_of(tensor) is not None:
-                    leaf.filled = run
+                    leaf.filled = run.call
 
     def forget_dead(self) -> None:
         """Let go of the leaves that no longer exist."""

@@ -73,7 +73,7 @@ class Passes:
             self._journal.limit(_FOREIGN)
         if run.accumulates:
             with self._journal.guarded():
-                records.leaves.fill(run.call)
+                records.leaves.fill(run)
                 records.nodes.look_at_leaves(run)
         self._journal.tell("after_backward", run)
         run.forget()

@@ -11,6 +11,7 @@ from backproof.tape import _private
 from backproof.tape._private import gradient_of
 from backproof.tape.findings import Severity, at
 from backproof.tape.recording.calls import BackwardPass, Call, Snapshot, ancestors
+from backproof.tape.recording.leaves import Leaf
 from backproof.tape.recording.steps import Step
 from backproof.tape.rules.rule import Rule, listed
 
@@ -19,10 +20,9 @@ from backproof.tape.rules.rule import Rule, listed
 class _Used:
     """A gradient that a step has used up."""
 
-    leaf: "weakref.ref[torch.Tensor]"
+    leaf: Leaf
     gradient: "weakref.ref[torch.Tensor]"
     version: int | None
-    label: str
     step: Call
     added: list[Call] = field(default_factory=list)
     """The backward passes that added to it since."""
@@ -74,9 +74,8 @@ class AccumulatedGrad(Rule):
         if not run.accumulates:
             return
         for key, used in list(self._used.items()):
-            leaf, gradient = used.leaf(), used.gradient()
-            kept = leaf is not None and gradient is not None and gradient_of(leaf) is gradient
-            if not kept or gradient is None or _is_cleared(gradient, used):
+            gradient = used.gradient()
+            if gradient is None or _is_cleared(used, gradient, run):
                 self._clears = True
                 del self._used[key]
 
@@ -85,7 +84,7 @@ class AccumulatedGrad(Rule):
         if not run.accumulates:
             return
         for used in self._used.values():
-            gradient = used.gradient()
+            gradient = None if used.leaf.reached_by(run) is None else used.gradient()
             if gradient is not None and _private.version(gradient) != used.version:
                 used.added.append(run.call)
                 used.version = _private.version(gradient)
@@ -98,30 +97,37 @@ class AccumulatedGrad(Rule):
 
     def _find(self, tensor: torch.Tensor) -> _Used | None:
         used = self._used.get(id(tensor))
-        return used if used is not None and used.leaf() is tensor else None
+        return used if used is not None and used.leaf.tensor() is tensor else None
 
     def _use(self, tensor: torch.Tensor, gradient: torch.Tensor, step: Call) -> None:
         self._used[id(tensor)] = _Used(
-            weakref.ref(tensor),
+            self.records.leaves.meet(tensor),
             weakref.ref(gradient),
             _private.version(gradient),
-            self.records.leaves.meet(tensor).label,
             step,
         )
 
     def _tell(self, mixed: list[_Used], later: Call | None) -> None:
         first = mixed[0]
+        labels = listed(f"`{one.leaf.label}`" for one in mixed)
         then = "" if later is None else ", and the next step used the sum"
         self.add(
             Severity.WARNING if later is None else Severity.ERROR,
-            f"backward added to the gradient of {listed(f'`{one.label}`' for one in mixed)} that "
-            f"a step had already used{then}.",
+            f"backward added to the gradient of {labels} that a step had already used{then}.",
             at("first step", first.step) + at("added", *first.added) + at("next step", later),
             "Clear the gradients in every step, before its backward pass: "
             "`optimizer.zero_grad()`, or `w.grad = None`.",
         )
 
 
-def _is_cleared(gradient: torch.Tensor, used: _Used) -> bool:
+def _is_cleared(used: _Used, gradient: torch.Tensor, run: BackwardPass) -> bool:
+    """Whether a pass finds another gradient than the used one, or only zeros."""
+    tensor = used.leaf.reached_by(run)
+    if tensor is None:
+        return False  # it is not looked at before a pass reaches it
     # `.grad.data.zero_()` passes the version by, so the values decide where it did not change.
-    return _private.version(gradient) != used.version or not bool(gradient.any())
+    return (
+        gradient_of(tensor) is not gradient
+        or _private.version(gradient) != used.version
+        or not bool(gradient.any())
+    )

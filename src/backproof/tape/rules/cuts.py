@@ -59,13 +59,12 @@ class CutGraph(Rule):
         waiting = [leaf for leaf in self.records.leaves if leaf.reached is None]
         if not waiting:
             return
-        reached = {id(leaf_of(node)) for node in run.nodes} | {id(root) for root in run.roots}
         left = []
         for leaf in waiting:
             tensor = leaf.tensor()
             if tensor is None or not tensor.requires_grad:
                 continue
-            if id(tensor) in reached:
+            if id(tensor) in run.ends_in:
                 leaf.reached = run.call
             elif self._tries.get(leaf, 0) < _TRIES:
                 self._tries[leaf] = self._tries.get(leaf, 0) + 1
