@@ -16,6 +16,7 @@ from backproof.training.settings import recording_on_cpu, single_threaded
 from backproof.training.spec import NetworkSpec
 from backproof.training.sweep import WorkerError, sweep
 from backproof.training.trained import Fit
+from backproof.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from backproof.training.estimator import FFClassifier
@@ -45,6 +46,7 @@ __all__ = [
     "Network",
     "NetworkSpec",
     "SizeErrors",
+    "Trainer",
     "WorkerError",
     "boundary",
     "boundary_band",

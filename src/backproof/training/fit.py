@@ -204,22 +204,23 @@ def prepared(
 
 
 def collected(run: Run, blocks: Sequence[Sequence[int]], states: Sequence[State]) -> Fits:
-    """Return the fits of a run, given the last states of its blocks."""
+    """Return the fits of a run, given the states of its blocks."""
     fits: dict[int, Fit] = {}
     for block, state in zip(blocks, states, strict=True):
-        final = [layer.cpu() for layer in state.final]
+        layers = [layer.cpu() for layer in state.present_layers()]
+        steps = state.present_steps()
         for row, number in enumerate(block):
             losses, validation = state.losses[row], state.validation[row]
             fits[number] = Fit(
                 spec=run.specs[number],
                 status=STATUSES[state.status[row]],
-                steps=int(state.steps[row]),
+                steps=int(steps[row]),
                 # Copies: a view would keep the whole block, also in a pickle.
                 losses=losses[: _length(losses)].copy(),
                 validation_losses=validation[: _length(validation)].copy(),
                 validation_loss=_validation_loss(validation, run.settings.patience),
                 loss=run.settings.loss,
-                layers=tuple(layer[row].clone() for layer in final),
+                layers=tuple(layer[row].clone() for layer in layers),
             )
     return Fits([fits[number] for number in range(len(fits))], engine=run.engine)
 

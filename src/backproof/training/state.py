@@ -66,6 +66,19 @@ class State:
         self.steps[gone] = self.best_step[leaving] if best else self.step
         self._keep(~leaving)
 
+    def present_layers(self) -> list[Tensor]:
+        """Return the layers of all B networks, as they ended or as they are now."""
+        layers = [layer.clone() for layer in self.final]
+        for layer, last in zip(layers, self.weights, strict=True):
+            layer[self.rows] = last
+        return layers
+
+    def present_steps(self) -> NDArray[np.int64]:
+        """Return the number of steps behind these layers, shape (B,)."""
+        steps = self.steps.copy()
+        steps[self.rows] = self.step
+        return steps
+
     def _keep(self, staying: NDArray[np.bool_]) -> None:
         index = np.flatnonzero(staying)
 

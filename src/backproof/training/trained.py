@@ -28,8 +28,8 @@ class Fit:
     spec: NetworkSpec
     """Which network it is."""
     status: Status
-    """``completed``; ``stopped``, where validation no longer improved; or ``diverged``, when the
-    loss was no longer finite."""
+    """``completed``; ``stopped``, where validation no longer improved; ``diverged``, when the loss
+    was no longer finite; or ``running``, where a `Trainer` has not come to its end."""
     steps: int
     """Gradient steps behind the weights. Where training stopped early, those with the least
     validation loss are kept."""
@@ -134,6 +134,8 @@ class Fit:
         )
 
     def __str__(self) -> str:
+        if self.status == "running":
+            return f"{self.spec}: running, {counted(self.steps, 'step')} taken"
         steps = len(self.losses) - 1
         if steps < 0:
             return f"{self.spec}: diverged, its first loss is not finite"
