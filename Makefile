@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 OUT ?= backproof-lab
 
-.PHONY: lab test check bench clean
+.PHONY: app lab test check bench clean
 
 lab: $(VENV)/installed
 	$(BIN)/backproof lab --out "$(OUT)"
+
+app: $(VENV)/installed-app
+	$(BIN)/backproof app
 
 test: check
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
@@ -35,6 +38,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV); the first time takes a few minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-app: $(VENV)/installed
+	$(PIP) --editable '.[app]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -1,12 +1,15 @@
 """What several test folders share: one tiny run of the lab, and one thread for PyTorch."""
 
 import dataclasses
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 from backproof import lab
 
@@ -48,3 +51,24 @@ def written(tiny_run: lab.LabRun, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("written") / "run"
     lab.write(tiny_run, folder)
     return folder
+
+
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if path is None:
+        if "chromium" in os.environ.get("BACKPROOF_REQUIRE", ""):
+            pytest.fail("BACKPROOF_REQUIRE asks for Chromium, and there is none")
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()

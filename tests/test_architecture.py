@@ -12,7 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "backproof"
 
 JOBS = {"tape", "gradcheck", "training", "risk", "datasets"}
 BELOW = {
-    "cli": {"lab", "tabular", "report", "plots", "_core", *JOBS},
+    "cli": {"app", "lab", "tabular", "report", "plots", "_core", *JOBS},
+    "app": {"lab", "tabular", "report", "plots", "_core", *JOBS},
     "lab": {"report", "plots", "_core", *JOBS},
     "tabular": {"report", "plots", "_core", "training", "risk", "datasets"},
     "report": {"_core"},
@@ -30,8 +31,11 @@ ONLY_IMPORTERS = {
     "jinja2": {"report"},
     "click": {"cli"},
     "rich": {"cli", "tape"},
-    "torch": {"tape", "gradcheck", "training", "lab", "tabular"},
+    "torch": {"tape", "gradcheck", "training", "lab", "tabular", "app"},
     "numba": {"training"},
+    "nicegui": {"app"},
+    "fastapi": {"app"},
+    "uvicorn": {"app"},
     "joblib": {"training"},
     "duckdb": {"_tables", "datasets", "risk"},
     "narwhals": {"risk"},

@@ -30,6 +30,7 @@ def test_the_python_examples_run_in_order(capsys: pytest.CaptureFixture[str]) ->
         "make test",
         "backproof lab",
         "backproof report",
+        "backproof app",
         "backproof train",
         "backproof predict",
         "backproof check",

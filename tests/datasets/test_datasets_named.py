@@ -11,7 +11,7 @@ import sklearn.datasets
 from backproof import datasets
 from backproof._core.errors import InputError
 
-DRAWN = ["lab", "moons", "circles"]
+DRAWN = ["lab", "moons", "circles", "spirals"]
 BUNDLED = ["breast-cancer", "digits"]
 
 

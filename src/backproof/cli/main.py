@@ -20,6 +20,7 @@ from backproof._core.errors import BackproofError
 from backproof.cli.startup import postpone_unused
 
 _COMMANDS = (
+    "app",
     "certify",
     "check",
     "compare",

@@ -113,8 +113,9 @@ def train(
 ) -> int:
     """Train networks of several sizes and seeds on a table, and say what their errors are worth.
 
-    DATA is a CSV or Parquet file, or one of the data sets lab, moons, circles, breast-cancer and
-    digits. Rows set aside before training give the test error. Exit code 1: networks diverged.
+    DATA is a CSV or Parquet file, or one of the data sets lab, moons, circles, spirals,
+    breast-cancer and digits. Rows set aside before training give the test error. Exit code 1:
+    networks diverged.
 
     Example: backproof train breast-cancer --hidden 5,50
     """

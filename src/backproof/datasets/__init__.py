@@ -3,13 +3,14 @@
 from backproof.datasets.dataset import Dataset
 from backproof.datasets.mixture import ClassErrors, TwoClassMixture, lab_mixture
 from backproof.datasets.named import NAMED, named
-from backproof.datasets.tables import read_table
+from backproof.datasets.tables import column_names, read_table
 
 __all__ = [
     "NAMED",
     "ClassErrors",
     "Dataset",
     "TwoClassMixture",
+    "column_names",
     "lab_mixture",
     "named",
     "read_table",

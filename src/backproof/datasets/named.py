@@ -8,7 +8,7 @@ import numpy as np
 
 from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
-from backproof._core.seeds import check_seed
+from backproof._core.seeds import check_seed, generator
 from backproof.datasets.dataset import Dataset, Labels, suggestion
 from backproof.datasets.mixture import lab_mixture
 
@@ -25,8 +25,9 @@ def named(name: str, *, n: SupportsIndex | None = None, seed: SupportsIndex = 0)
     name
         One of `NAMED`: ``lab``, the lab's two-class problem, labels -1 and +1; ``moons``, two
         interleaved half circles with noise 0.2, and ``circles``, one inside the other with half
-        its radius and noise 0.1, labels 0 and 1; ``breast-cancer``, 569 tumours with 30 features;
-        ``digits``, 1797 images of 8 by 8 pixels.
+        its radius and noise 0.1, labels 0 and 1; ``spirals``, two Archimedean ones of one and a
+        half turns, one between the arms of the other, with noise 0.04, labels 0 and 1;
+        ``breast-cancer``, 569 tumours with 30 features; ``digits``, 1797 images of 8 by 8 pixels.
     n
         Number of points that are drawn, 200 unless given; at least 2, and even for ``lab``. Not
         for the bundled sets ``breast-cancer`` and ``digits``, which have the rows that they have.
@@ -86,6 +87,15 @@ def _circles(n: int, seed: int) -> tuple[Any, Any]:
     return drawn
 
 
+def _spirals(n: int, seed: int) -> tuple[Any, Any]:
+    rng = generator(seed, "datasets.spirals")
+    t = rng.permutation(np.arange(n) % 2)
+    radius = np.sqrt(rng.uniform(size=n))  # so that the points are as dense everywhere
+    angle = 3 * np.pi * radius + np.pi * t
+    x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return x + 0.04 * rng.standard_normal((n, 2)), t
+
+
 def _breast_cancer() -> _Bundled:
     from sklearn.datasets import load_breast_cancer
 
@@ -104,6 +114,7 @@ _DRAWN: dict[str, Callable[[int, int], tuple[Any, Any]]] = {
     "lab": _lab,
     "moons": _moons,
     "circles": _circles,
+    "spirals": _spirals,
 }
 _BUNDLED: dict[str, Callable[[], _Bundled]] = {"breast-cancer": _breast_cancer, "digits": _digits}
 

@@ -1,7 +1,8 @@
 """Data sets in CSV, TSV and Parquet files, read through DuckDB."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from backproof._core.errors import InputError
@@ -43,21 +44,38 @@ def read_table(
         missing, not finite or no number, or the labels do not name classes. The message gives the
         column and the first bad row, counted from 1 without the line of names.
     """
+    with _opened(path) as table:
+        names = _feature_names(table, label, features)
+        x = points_of(table, names)
+        t, classes = (None, ()) if label is None else labels_of(table, label)
+    return Dataset(name=table.file.name, x=x, t=t, features=names, classes=classes)
+
+
+def column_names(path: str | Path) -> tuple[str, ...]:
+    """Return the names of the columns of a CSV, TSV or Parquet file, as `read_table` knows them.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it cannot be read.
+    """
+    with _opened(path) as table:
+        return table.names
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Table]:
     import duckdb
 
     file = _existing(path)
     with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
         try:
-            table = opened(connection, file)
-            names = _feature_names(table, label, features)
-            x = points_of(table, names)
-            t, classes = (None, ()) if label is None else labels_of(table, label)
+            yield opened(connection, file)
         except duckdb.Error as error:
             raise InputError(
                 f"{file} cannot be read as a table: {_reason(error)}; expected Parquet, or CSV "
                 "or TSV in UTF-8 with the same columns in every row"
             ) from None
-    return Dataset(name=file.name, x=x, t=t, features=names, classes=classes)
 
 
 def _existing(path: str | Path) -> Path:

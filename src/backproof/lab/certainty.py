@@ -56,7 +56,15 @@ def certainty_stage(
             for row, truth in zip(first_rows, truths, strict=True)
         ),
         sampling=tuple(
-            _sampling(config, hidden, truth, counts)
+            sampling(
+                truth,
+                counts,
+                examples=config.examples,
+                confidence=config.interval_confidence,
+                replicates=config.replicates,
+                seed=seeds.derive(config.seed, "bootstrap", hidden),
+                hidden=hidden,
+            )
             for hidden, truth, counts in zip(config.hidden, truths, errors, strict=True)
         ),
     )
@@ -75,20 +83,40 @@ def _size(row: NetworkRow, truth: ClassErrors, examples: int, confidence: float)
     )
 
 
-def _sampling(
-    config: LabConfig, hidden: int, truth: ClassErrors, errors: ArrayLike
+def sampling(
+    truth: ClassErrors,
+    errors: ArrayLike,
+    *,
+    examples: int,
+    confidence: float,
+    replicates: int,
+    seed: int,
+    hidden: int = 0,
 ) -> SamplingStage:
-    counts = np.asarray(errors)
-    m, confidence = config.examples, config.interval_confidence
+    """Return what the number of errors in many test sets says, and the first of them alone.
+
+    Parameters
+    ----------
+    truth
+        The predictor's true error rates.
+    errors
+        Number of errors in each test set, shape (sets,).
+    examples
+        Size of a test set, even: as many examples of the one class as of the other.
+    confidence
+        That of the intervals.
+    replicates
+        Number of bootstrap replicates of the first test set.
+    seed
+        Seed of their draws.
+    hidden
+        Hidden size of the predictor, where it is a network.
+    """
+    counts, m = np.asarray(errors), examples
     law = sampling_law((truth.negative, truth.positive), (m // 2, m // 2))
     rates = counts / m
     observed = int(counts[0])
-    resampled = bootstrap(
-        (observed, m - observed),
-        "error",
-        replicates=config.replicates,
-        seed=seeds.derive(config.seed, "bootstrap", hidden),
-    )
+    resampled = bootstrap((observed, m - observed), "error", replicates=replicates, seed=seed)
     return SamplingStage(
         hidden=hidden,
         examples=m,

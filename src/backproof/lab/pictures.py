@@ -6,7 +6,7 @@ from functools import partial
 from backproof import plots
 from backproof._core.numbers import counted
 from backproof.lab import published
-from backproof.lab.record import BoundaryPicture, LabRun
+from backproof.lab.record import BoundaryPicture, LabRun, SamplingStage
 
 
 def pictures(run: LabRun) -> Iterator[tuple[str, Callable[[], plots.Figure]]]:
@@ -72,23 +72,25 @@ def _seeds(run: LabRun) -> plots.Figure:
 
 
 def _sampling(run: LabRun) -> plots.Figure:
-    panels = []
-    for stage in run.test_error.sampling:
-        hoeffding = next(one for one in stage.intervals if one.method == "hoeffding")
-        panels.append(
-            plots.SamplingPanel(
-                label=f"H = {stage.hidden}",
-                examples=stage.examples,
-                simulated=stage.simulated,
-                law=stage.law,
-                bootstrap=stage.bootstrap,
-                true_error=stage.true_error,
-                observed=stage.observed / stage.examples,
-                interval=(hoeffding.lower, hoeffding.upper),
-                confidence=hoeffding.confidence,
-            )
-        )
-    return plots.sampling(panels)
+    return plots.sampling(
+        [sampling_panel(stage, f"H = {stage.hidden}") for stage in run.test_error.sampling]
+    )
+
+
+def sampling_panel(stage: SamplingStage, label: str) -> plots.SamplingPanel:
+    """Return what is drawn of one predictor's test error."""
+    hoeffding = next(one for one in stage.intervals if one.method == "hoeffding")
+    return plots.SamplingPanel(
+        label=label,
+        examples=stage.examples,
+        simulated=stage.simulated,
+        law=stage.law,
+        bootstrap=stage.bootstrap,
+        true_error=stage.true_error,
+        observed=stage.observed / stage.examples,
+        interval=(hoeffding.lower, hoeffding.upper),
+        confidence=hoeffding.confidence,
+    )
 
 
 def _intervals(run: LabRun) -> plots.Figure:

@@ -161,7 +161,7 @@ class SamplingStage(Result):
     """The test error of the first seed's network of one size over many fresh test sets."""
 
     hidden: int
-    """Hidden size."""
+    """Hidden size; 0 where the predictor is no network."""
     examples: int
     """Size m of a test set."""
     true_error: float

@@ -1,0 +1,28 @@
+"""What is trained, and on what."""
+
+from dataclasses import dataclass
+
+from backproof import training
+from backproof.app.settings import choice, number, unseen
+
+DRAWN = ("lab", "moons", "circles", "spirals")
+"""Data sets that are drawn."""
+OWN = "own points"
+"""The data set of points that were set with the mouse, typed, or uploaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the panel is set to."""
+
+    data: str = choice("lab", "Data", (*DRAWN, OWN))
+    points: int = number(200, "Training points", least=2, most=2000, even=True)
+    sample: int = number(0, "Seed of the data", least=0, most=2**31)
+    hidden: tuple[int, ...] = number((5, 100), "Hidden sizes", least=1, most=500)
+    networks: int = number(4, "Networks of each size", least=1, most=16)
+    weights: int = number(0, "Seed of the weights", least=0, most=2**31)
+    activation: str = choice("tanh", "Activation", training.ACTIVATIONS)
+    rate: float = number(0.1, "Learning rate", least=1e-6, most=1e6)
+    steps: int = number(1000, "Steps", least=1, most=100_000)
+    pace: int = number(5, "Steps a picture", least=1, most=1000)
+    own: str = unseen("")

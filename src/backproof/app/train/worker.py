@@ -1,0 +1,86 @@
+"""The process that an open page trains in."""
+
+import asyncio
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.context import BaseContext
+from typing import Any
+
+from backproof._core.errors import BackproofError
+from backproof.app.train import job
+from backproof.app.train.settings import Settings
+
+
+class TrainingError(BackproofError):
+    """The networks cannot be trained as asked."""
+
+
+def _context() -> BaseContext:
+    # A process that has imported PyTorch forks those that train, so that each starts at once.
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([job.__name__])
+    return context
+
+
+def prepare() -> None:
+    """Start the process that the others are forked from, which takes seconds."""
+    process: Any = _context().Process  # type: ignore[attr-defined]
+    first = process(target=int, daemon=True)
+    first.start()
+    first.join()
+
+
+class Worker:
+    """One process, started when first asked for something, and again after it was lost."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "worker")
+        self._process: Any = None
+        self._connection: Any = None
+
+    async def start(self, settings: Settings) -> job.Frame:
+        """Begin a training, in place of the one before; `TrainingError` where it cannot be."""
+        return await self._ask(settings)
+
+    async def advance(self, steps: int) -> job.Frame:
+        """Take some steps."""
+        return await self._ask(steps)
+
+    def close(self) -> None:
+        """End the process; what it was asked for is lost."""
+        process, connection = self._process, self._connection
+        self._process = self._connection = None
+        if process is not None:
+            process.terminate()
+            connection.close()
+            self._thread.submit(process.join)
+        self._thread.shutdown(wait=False)
+
+    async def _ask(self, request: Settings | int) -> job.Frame:
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._thread, self._answer, request)
+        if isinstance(answer, job.Frame):
+            return answer
+        raise TrainingError(answer)
+
+    def _answer(self, request: Settings | int) -> job.Frame | str:
+        try:
+            if self._process is None:
+                if not isinstance(request, Settings):
+                    return "there is no training to go on with: reset starts one"
+                self._start()
+            self._connection.send(request)
+            answer: job.Frame | str = self._connection.recv()
+        except (EOFError, OSError):
+            self._process = None
+            return "the process that trained was ended from outside: reset starts another"
+        return answer
+
+    def _start(self) -> None:
+        context: Any = _context()
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=job.work, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()

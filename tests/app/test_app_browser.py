@@ -1,0 +1,266 @@
+"""The page as people use it, in a real browser and with a real server, offline."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+from tests.app.conftest import Open
+
+pytestmark = pytest.mark.browser
+
+TIMEOUT = 30_000
+
+
+def status(page: Page) -> Locator:
+    return page.get_by_role("status").first
+
+
+def waits_at(page: Page, step: int) -> None:
+    expect(status(page)).to_contain_text(f"Step {step} of", timeout=TIMEOUT)
+
+
+def boundaries(page: Page) -> list[str]:
+    """Return the drawn boundaries, of every size."""
+    found: list[str] = page.eval_on_selector_all(
+        "path[stroke=black][stroke-width='2']", "paths => paths.map(p => p.getAttribute('d'))"
+    )
+    return found
+
+
+def set_to(page: Page, label: str, value: str) -> None:
+    page.get_by_label(label, exact=True).fill(value)
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_networks_learn_and_reset_brings_back_the_same_weights(open_page: Open) -> None:
+    page = open_page("?hidden=5&networks=2&steps=100000")
+    waits_at(page, 0)
+    initial = boundaries(page)
+    assert len(initial) == 1
+    press(page, "Play")
+    page.wait_for_function(
+        "Number(document.querySelector('[role=status]').innerText.split(' ')[1]) >= 100",
+        timeout=TIMEOUT,
+    )
+    press(page, "Pause")
+    assert boundaries(page) != initial
+    stopped = status(page).inner_text()
+    page.wait_for_timeout(400)
+    assert abs(int(status(page).inner_text().split()[1]) - int(stopped.split()[1])) <= 5
+    press(page, "Reset")
+    waits_at(page, 0)
+    assert boundaries(page) == initial
+    press(page, "Step")
+    waits_at(page, 1)
+    press(page, "New weights")
+    waits_at(page, 0)
+    assert boundaries(page) != initial
+    assert query(page)["weights"] == ["2"]
+
+
+def test_training_ends_at_the_last_step(open_page: Open) -> None:
+    page = open_page("?hidden=3&networks=1&steps=12")
+    waits_at(page, 0)
+    press(page, "Play")
+    expect(status(page)).to_contain_text("Step 12 of 12: done", timeout=TIMEOUT)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
+def test_divergence_is_said_in_words(open_page: Open) -> None:
+    page = open_page("?hidden=5&networks=2&activation=relu&rate=1000000.0&steps=500&pace=100")
+    waits_at(page, 0)
+    press(page, "Play")
+    expect(status(page)).to_contain_text("diverged: the loss is no longer", timeout=TIMEOUT)
+    expect(status(page)).to_contain_text("smaller learning rate")
+
+
+def test_a_changed_control_is_in_the_address_which_restores_the_view(open_page: Open) -> None:
+    page = open_page()
+    waits_at(page, 0)
+    set_to(page, "Hidden sizes", "4,7,9")
+    expect(page.get_by_text("H = 9", exact=True)).to_be_visible(timeout=TIMEOUT)
+    page.get_by_label("Data", exact=True).click()
+    page.get_by_role("option", name="moons").click()
+    expect(page.get_by_text("H = 9", exact=True)).to_be_visible()
+    page.wait_for_url("**hidden=4,7,9*")
+    assert query(page) == {"data": ["moons"], "hidden": ["4,7,9"]}
+    waits_at(page, 0)
+    other = open_page(f"?{urlsplit(page.url).query}")
+    waits_at(other, 0)
+    assert other.get_by_label("Hidden sizes", exact=True).input_value() == "4,7,9"
+    page.wait_for_timeout(500)
+    assert boundaries(other) == boundaries(page)
+
+
+def test_a_value_out_of_range_is_said_where_it_was_typed_and_changes_nothing(
+    open_page: Open,
+) -> None:
+    page = open_page("?hidden=3")
+    waits_at(page, 0)
+    set_to(page, "Training points", "7")
+    expect(page.get_by_text("must be even, got 7")).to_be_visible()
+    set_to(page, "Hidden sizes", "<img src=x onerror=alert(1)>")
+    expect(page.get_by_text("must be a whole number, or several")).to_be_visible()
+    assert query(page) == {"hidden": ["3"]}
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_an_address_that_cannot_be_read_is_said(open_page: Open) -> None:
+    page = open_page("?hidden=<img src=x onerror=alert(1)>&points=7&networks=2")
+    waits_at(page, 0)
+    alerts = page.get_by_role("alert")
+    expect(alerts).to_have_count(2)
+    assert "points must be even, got 7; 200 is shown" in " ".join(alerts.all_inner_texts())
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_own_points_are_clicked_moved_and_removed(open_page: Open) -> None:
+    page = open_page("?data=own+points&hidden=3&networks=1", height=1000)
+    expect(status(page)).to_contain_text("there are no own points yet", timeout=TIMEOUT)
+    box = page.get_by_role("img", name="Points and prediction boundary").bounding_box()
+    assert box is not None
+    side = box["width"]
+
+    def at(x1: float, x2: float) -> tuple[float, float]:
+        assert box is not None
+        return box["x"] + side * (x1 + 2) / 4, box["y"] + side * (2 - x2) / 4
+
+    page.mouse.click(*at(1, 1))
+    expect(page.get_by_text("on 1 training points")).to_be_visible(timeout=TIMEOUT)
+    page.get_by_text("class −1", exact=True).click()
+    box = page.get_by_role("img", name="Points and prediction boundary").bounding_box()
+    page.mouse.click(*at(-1, -1))
+    expect(page.get_by_text("on 2 training points")).to_be_visible(timeout=TIMEOUT)
+    page.mouse.move(*at(-1, -1))
+    page.mouse.down()
+    page.mouse.move(*at(0, 1), steps=5)
+    page.mouse.up()
+    page.wait_for_function("new URLSearchParams(location.search).get('own').match(/;-?0\\.0/)")
+    (own,) = query(page)["own"]
+    first, second = own.split(";")
+    assert [float(value) for value in first.split(",")[:2]] == pytest.approx([1, 1], abs=0.03)
+    assert [float(value) for value in second.split(",")[:2]] == pytest.approx([0, 1], abs=0.03)
+    assert (first[-1], second[-1]) == ("b", "a")
+    page.keyboard.down("Shift")
+    page.mouse.click(*at(1, 1))
+    page.keyboard.up("Shift")
+    expect(page.get_by_text("on 1 training points")).to_be_visible(timeout=TIMEOUT)
+
+
+def test_own_points_need_no_mouse(open_page: Open) -> None:
+    page = open_page("?data=own+points&hidden=3&networks=1")
+    expect(status(page)).to_contain_text("there are no own points yet", timeout=TIMEOUT)
+    for x1 in ("0.5", "-0.5"):
+        set_to(page, "x1", x1)
+        button = page.get_by_role("button", name="Add point")
+        button.focus()
+        button.press("Enter")
+        page.wait_for_url(f"**{x1}0,*")
+    expect(page.get_by_text("on 2 training points")).to_be_visible(timeout=TIMEOUT)
+
+
+def upload(page: Page, text: str) -> None:
+    file = FilePayload(name="<b>mine.csv", mimeType="text/csv", buffer=text.encode())
+    page.locator("input[type=file]").set_input_files(file)
+
+
+def test_a_table_is_uploaded(open_page: Open) -> None:
+    page = open_page("?data=own+points&hidden=3&networks=1")
+    expect(status(page)).to_contain_text("there are no own points yet", timeout=TIMEOUT)
+    upload(page, "u,v,kind\n0,1,yes\n1,0,no\n1,1,yes\n")
+    expect(page.get_by_text("on 3 training points")).to_be_visible(timeout=TIMEOUT)
+    assert query(page)["own"] == ["0.00,1.00,b;1.00,0.00,a;1.00,1.00,b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("u,v,kind\n0,1,yes\n1,many,no\n", "many"),
+        ("u,kind\n0,yes\n1,no\n2,no\n", "expected two columns of numbers"),
+        ("u,v,kind\n0,1,yes\n1,0,no\n1,1,maybe\n2,1,yes\n", "3 labels"),
+        ("u,v,kind\n0,1,yes\n1,0,no,more,still\n", "<b>mine.csv"),
+    ],
+)
+def test_a_bad_table_is_refused_in_words(open_page: Open, text: str, complaint: str) -> None:
+    page = open_page("?data=own+points&hidden=3&networks=1&own=1,1,a")
+    waits_at(page, 0)
+    upload(page, text)
+    expect(status(page)).to_contain_text(complaint, timeout=TIMEOUT)
+    assert query(page)["own"] == ["1,1,a"]
+    assert page.locator("b", has_text="mine").count() == 0
+
+
+def test_the_plan_and_what_one_test_set_says(open_page: Open) -> None:
+    page = open_page("?panel=test-error&sets=200")
+    expect(page.get_by_role("cell", name="26492")).to_be_visible(timeout=TIMEOUT)
+    expect(page.get_by_text(re.compile(r"^error .* % \(95 % CI"))).to_be_visible()
+    widths = page.evaluate(
+        "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))"
+    )
+    assert len(widths) == 2
+    assert min(widths) > 0
+    set_to(page, "Accepted margin", "0.02")
+    expect(page.get_by_role("cell", name="6623")).to_be_visible(timeout=TIMEOUT)
+    assert query(page) == {"panel": ["test-error"], "sets": ["200"], "margin": ["0.02"]}
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save intervals as PNG").click()
+    assert download.value.suggested_filename == "intervals.png"
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_panels_are_turned_with_the_keyboard(open_page: Open) -> None:
+    page = open_page("?hidden=3&sets=50")
+    waits_at(page, 0)
+    tab = page.get_by_role("tab", name="Test error")
+    tab.focus()
+    tab.press("Enter")
+    expect(page.get_by_role("cell", name="26492")).to_be_visible(timeout=TIMEOUT)
+    assert query(page)["panel"] == ["test-error"]
+
+
+def test_every_control_has_a_name(open_page: Open) -> None:
+    for panel in ("train&data=own+points", "test-error&sets=50"):
+        page = open_page(f"?panel={panel}")
+        page.wait_for_timeout(1500)
+        nameless = page.evaluate(
+            "[...document.querySelectorAll('input:not([type=file]), button, [role=tab]')]"
+            ".filter(e => e.offsetParent && !e.getAttribute('aria-label') && !e.innerText"
+            " && !e.labels?.length && !e.title).map(e => e.outerHTML)"
+        )
+        assert nameless == []
+
+
+@pytest.mark.parametrize("panel", ["train", "test-error"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_screen(open_page: Open, panel: str, width: int) -> None:
+    page = open_page(f"?panel={panel}&sets=50", width=width, height=844)
+    page.wait_for_timeout(2500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_two_pages_do_not_touch_each_other(open_page: Open) -> None:
+    first = open_page("?hidden=3&networks=1&steps=100000")
+    second = open_page("?hidden=7&networks=1&steps=100000&data=circles")
+    for page in (first, second):
+        waits_at(page, 0)
+    untouched = boundaries(second)
+    press(first, "Play")
+    first.wait_for_function(
+        "Number(document.querySelector('[role=status]').innerText.split(' ')[1]) >= 50",
+        timeout=TIMEOUT,
+    )
+    waits_at(second, 0)
+    assert boundaries(second) == untouched
+    set_to(second, "Learning rate", "0.5")
+    second.wait_for_url("**rate=0.5*")
+    assert "rate" not in query(first)
+    press(second, "Step")
+    waits_at(second, 1)
