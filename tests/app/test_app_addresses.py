@@ -7,13 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backproof.app import gradient
 from backproof.app import test_error as panel
 from backproof.app.addresses import read, written
 from backproof.app.settings import settings_of
 from backproof.app.train.points import own_points, own_text
 from backproof.app.train.settings import Settings
 
-KINDS = [Settings, panel.StudySettings, panel.PlanSettings]
+KINDS = [
+    Settings,
+    gradient.CheckSettings,
+    gradient.StepSettings,
+    panel.StudySettings,
+    panel.PlanSettings,
+]
 
 
 def values(setting: Any) -> st.SearchStrategy[Any]:

@@ -13,7 +13,7 @@ TIMEOUT = 30_000
 
 
 def status(page: Page) -> Locator:
-    return page.get_by_role("status").first
+    return page.get_by_role("status").locator("visible=true").first
 
 
 def waits_at(page: Page, step: int) -> None:
@@ -216,6 +216,54 @@ def test_the_plan_and_what_one_test_set_says(open_page: Open) -> None:
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
+def verdict(page: Page) -> Locator:
+    return page.get_by_text(re.compile("^(AGREE|DISAGREE|UNRESOLVED)$")).first
+
+
+def test_a_right_gradient_agrees_and_a_broken_one_is_caught_by_name(open_page: Open) -> None:
+    page = open_page("?panel=gradient&hidden=5&networks=1")
+    expect(verdict(page)).to_have_text("AGREE", timeout=TIMEOUT)
+    page.get_by_label("Gradient", exact=True).click()
+    page.get_by_role("option", name="transpose").click()
+    expect(verdict(page)).to_have_text("DISAGREE", timeout=TIMEOUT)
+    expect(page.get_by_text("axes 0 and 1 are exchanged").first).to_be_visible()
+    expect(page.get_by_text("Spoilt: W1.")).to_be_visible()
+    assert query(page)["mistake"] == ["transpose"]
+    rows = page.get_by_role("row").filter(has_text="DISAGREE")
+    assert [row.split()[0] for row in rows.all_inner_texts()] == ["W1"]
+
+
+def test_the_gradient_is_that_of_the_network_in_training(open_page: Open) -> None:
+    page = open_page("?hidden=3&networks=1&steps=30&pace=10")
+    waits_at(page, 0)
+    press(page, "Play")
+    expect(status(page)).to_contain_text("Step 30 of 30: done", timeout=TIMEOUT)
+    page.get_by_role("tab", name="Gradient").click()
+    expect(page.get_by_text("H = 3 and seed 0 after 30 steps").first).to_be_visible(timeout=TIMEOUT)
+    page.get_by_role("tab", name="Train").click()
+    press(page, "Reset")
+    waits_at(page, 0)
+    page.get_by_role("tab", name="Gradient").click()
+    expect(page.get_by_text("after 0 steps").first).to_be_visible(timeout=TIMEOUT)
+
+
+def test_the_step_is_slid_with_the_keyboard(open_page: Open) -> None:
+    page = open_page("?panel=gradient&hidden=3&networks=1&dtype=float32")
+    expect(page.get_by_text("at ε = 1e-05 in float32")).to_be_visible(timeout=TIMEOUT)
+    slider = page.get_by_role("slider").locator("[tabindex='0']")
+    slider.focus()
+    for _ in range(4):
+        slider.press("ArrowRight")
+    expect(page.get_by_text("at ε = 0.0001 in float32")).to_be_visible(timeout=TIMEOUT)
+    page.wait_for_url("**exponent=-4*")
+    page.wait_for_function("document.images.length == 1")
+
+
+def test_a_gradient_by_hand_of_another_activation_is_refused_in_words(open_page: Open) -> None:
+    page = open_page("?panel=gradient&hidden=3&networks=1&activation=relu&mistake=sign")
+    expect(status(page)).to_contain_text("whose activation is tanh", timeout=TIMEOUT)
+
+
 def test_panels_are_turned_with_the_keyboard(open_page: Open) -> None:
     page = open_page("?hidden=3&sets=50")
     waits_at(page, 0)
@@ -227,7 +275,7 @@ def test_panels_are_turned_with_the_keyboard(open_page: Open) -> None:
 
 
 def test_every_control_has_a_name(open_page: Open) -> None:
-    for panel in ("train&data=own+points", "test-error&sets=50"):
+    for panel in ("train&data=own+points", "gradient", "test-error&sets=50"):
         page = open_page(f"?panel={panel}")
         page.wait_for_timeout(1500)
         nameless = page.evaluate(
@@ -238,7 +286,7 @@ def test_every_control_has_a_name(open_page: Open) -> None:
         assert nameless == []
 
 
-@pytest.mark.parametrize("panel", ["train", "test-error"])
+@pytest.mark.parametrize("panel", ["train", "gradient", "test-error"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_wider_than_the_screen(open_page: Open, panel: str, width: int) -> None:
     page = open_page(f"?panel={panel}&sets=50", width=width, height=844)

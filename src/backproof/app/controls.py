@@ -46,6 +46,9 @@ class Controls(Generic[_Settings]):
             widget: Any = ui.select(
                 list(control.choices), label=control.label, value=value, on_change=changed
             )
+        elif control.slider:
+            _slider(setting, value, changed)
+            return
         else:
             widget = ui.input(
                 control.label,
@@ -69,6 +72,17 @@ class Controls(Generic[_Settings]):
     def replace(self, **values: Any) -> None:
         """Set what is set by other means than a widget; nobody is told."""
         self.settings = dataclasses.replace(self.settings, **values)  # type: ignore[type-var]
+
+
+def _slider(setting: Setting, value: float, changed: Callable[..., Any]) -> None:
+    control = setting.control
+    assert control.least is not None
+    assert control.most is not None
+    with ui.column().classes("gap-4"):
+        ui.label(control.label).classes("text-xs")
+        slider = ui.slider(min=control.least, max=control.most, step=0.25, value=value)
+        slider.props(f'label-always dense aria-label="{control.label}"')
+        slider.on_value_change(changed).mark(setting.name)
 
 
 def _complaint(text: Any, setting: Setting) -> str | None:

@@ -1,19 +1,21 @@
 """The page: a header, and a panel a tab below it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Request
 from nicegui import ui
 
-from backproof.app import test_error
+from backproof.app import gradient, test_error
 from backproof.app.addresses import read, written
 from backproof.app.section import Section
 from backproof.app.settings import unseen
 from backproof.app.train import settings as train_settings
 from backproof.app.train.panel import Panel
 
-_PANELS = {"train": "Train", "test-error": "Test error"}
+_PANELS = {"train": "Train", "gradient": "Gradient", "test-error": "Test error"}
 _COLOURS = {"auto": "As the system", "light": "Light", "dark": "Dark"}
 _DARK = {"auto": None, "light": False, "dark": True}
 
@@ -26,7 +28,10 @@ def add_page() -> None:
 async def _page(request: Request) -> None:
     page = _Page(dict(request.query_params))
     page.build()
-    await ui.context.client.connected()
+    try:
+        await ui.context.client.connected()
+    except TimeoutError:  # whoever asked is no browser, or gone
+        return
     await page.fill()
 
 
@@ -44,27 +49,56 @@ class _Page:
     def __init__(self, query: dict[str, str]) -> None:
         self._look, complaints = read(_Look, query)
         training, more = read(train_settings.Settings, query)
-        study, others = read(test_error.StudySettings, query)
-        plan, rest = read(test_error.PlanSettings, query)
-        self._complaints = [*complaints, *more, *others, *rest]
+        self._complaints = [*complaints, *more]
         self._train = Panel(training, self._write_address)
-        self._sections: list[Section[Any, Any]] = [
-            Section(
-                "What a test error is worth",
-                study,
-                test_error.make_study,
-                test_error.show_study,
-                self._write_address,
-            ),
-            Section(
-                "How many test examples are needed",
-                plan,
-                test_error.make_plans,
-                test_error.show_plan,
-                self._write_address,
-            ),
-        ]
+        steps = gradient.Steps(self._train.network)
+        self._sections: dict[str, list[Section[Any, Any]]] = {
+            "gradient": [
+                self._section(
+                    query,
+                    "Is the gradient right?",
+                    gradient.CheckSettings,
+                    partial(gradient.make_check, self._train.network),
+                    gradient.show_check,
+                ),
+                self._section(
+                    query,
+                    "Numeric slopes against the step",
+                    gradient.StepSettings,
+                    steps.make,
+                    gradient.show_steps,
+                ),
+            ],
+            "test-error": [
+                self._section(
+                    query,
+                    "What a test error is worth",
+                    test_error.StudySettings,
+                    test_error.make_study,
+                    test_error.show_study,
+                ),
+                self._section(
+                    query,
+                    "How many test examples are needed",
+                    test_error.PlanSettings,
+                    test_error.make_plans,
+                    test_error.show_plan,
+                ),
+            ],
+        }
         self._filled: set[str] = set()
+
+    def _section(
+        self,
+        query: dict[str, str],
+        title: str,
+        kind: type[Any],
+        make: Callable[[Any], Awaitable[Any]],
+        show: Callable[[Any], Awaitable[None]],
+    ) -> Section[Any, Any]:
+        settings, complaints = read(kind, query)
+        self._complaints += complaints
+        return Section(title, settings, make, show, self._write_address)
 
     def build(self) -> None:
         """Make everything that needs no computing."""
@@ -72,7 +106,11 @@ class _Page:
         self._dark = ui.dark_mode(_DARK[self._look.colours])
         with ui.header().classes("items-center gap-x-4 gap-y-0 py-1"):
             ui.label("Backproof").classes("text-xl font-medium").props("role=heading aria-level=1")
-            with ui.tabs(on_change=self._turn).props("no-caps") as tabs:
+            with (
+                ui.tabs(on_change=self._turn)
+                .props("no-caps dense inline-label")
+                .classes("max-sm:order-last max-sm:w-full") as tabs
+            ):
                 for name, title in _PANELS.items():
                     ui.tab(name, title)
             ui.space()
@@ -87,23 +125,28 @@ class _Page:
             ):
                 with ui.tab_panel("train").classes("p-0 gap-4"):
                     self._train.build()
-                with ui.tab_panel("test-error").classes("p-0 gap-6"):
-                    for section in self._sections:
-                        section.build()
+                for panel, sections in self._sections.items():
+                    with ui.tab_panel(panel).classes("p-0 gap-6"):
+                        for section in sections:
+                            section.build()
 
     async def fill(self) -> None:
         """Compute what the shown panel shows, if that was not done."""
         panel = self._look.panel
         if panel in self._filled:
             return
-        self._filled.add(panel)
+        # The network may have learned meanwhile.
+        self._filled |= {panel} - {"gradient"}
         if panel == "train":
-            await self._train.reset()
-        else:
-            for section in self._sections:
-                await section.refresh()
+            if not self._train.begun:
+                await self._train.reset()
+            return
+        for section in self._sections[panel]:
+            await section.refresh()
 
     async def _turn(self, event: Any) -> None:
+        if event.value == self._look.panel:
+            return
         self._look = _Look(panel=event.value, colours=self._look.colours)
         self._write_address()
         await self.fill()
@@ -114,6 +157,6 @@ class _Page:
         self._write_address()
 
     def _write_address(self) -> None:
-        settings = (section.settings for section in self._sections)
+        settings = (one.settings for sections in self._sections.values() for one in sections)
         state = written(self._look, self._train.settings, *settings)
         ui.navigate.history.replace(f"/?{state}".rstrip("?"))

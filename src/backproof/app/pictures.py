@@ -29,7 +29,7 @@ async def show_figure(draw: Callable[[], plots.Figure], name: str, description: 
 
         with ui.row().classes("gap-2"):
             for suffix, save in (("SVG", lambda: ui.download(drawn, f"{name}.svg")), ("PNG", png)):
-                ui.button(suffix, icon="download", on_click=save).props(
+                ui.button(suffix, icon="download", on_click=save, color=None).props(
                     f'flat dense no-caps aria-label="Save {name} as {suffix}"'
                 )
 

@@ -1,6 +1,5 @@
 """One part of a panel: controls, and below them what follows from their settings."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -14,7 +13,7 @@ _Result = TypeVar("_Result")
 
 
 class Section(Generic[_Settings, _Result]):
-    """Controls and a result, which is made again in a thread whenever a control changes.
+    """Controls and a result, which is made again whenever a control changes.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ class Section(Generic[_Settings, _Result]):
         self,
         title: str,
         settings: _Settings,
-        make: Callable[[_Settings], _Result],
+        make: Callable[[_Settings], Awaitable[_Result]],
         show: Callable[[_Result], Awaitable[None]],
         changed: Callable[[], None],
     ) -> None:
@@ -62,7 +61,7 @@ class Section(Generic[_Settings, _Result]):
         asked = self._asked
         self._status.set_text("computing …")
         try:
-            result = await asyncio.to_thread(self._make, self.settings)
+            result = await self._make(self.settings)
         except BackproofError as error:
             if asked == self._asked:
                 self._status.set_text(str(error))

@@ -19,6 +19,8 @@ class Control:
     """Largest number: what this page is quick enough for, where the jobs allow more."""
     even: bool = False
     """Whether only even numbers are allowed."""
+    slider: bool = False
+    """Whether it is a slider, not a field to type in."""
     choices: tuple[str, ...] | None = None
     """All values, where they are few."""
 
@@ -37,9 +39,17 @@ class Control:
         return value
 
 
-def number(default: Any, label: str, *, least: float, most: float, even: bool = False) -> Any:
+def number(
+    default: Any,
+    label: str,
+    *,
+    least: float,
+    most: float,
+    even: bool = False,
+    slider: bool = False,
+) -> Any:
     """Return a field for a number in a range, or for a tuple of them."""
-    control = Control(label=label, least=least, most=most, even=even)
+    control = Control(label=label, least=least, most=most, even=even, slider=slider)
     return field(default=default, metadata={"control": control})
 
 

@@ -1,5 +1,6 @@
 """The panel of the test error: intervals, the sampling distribution, coverage, and the planner."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,16 +120,16 @@ class Study:
         )
 
 
-def make_study(settings: StudySettings) -> Study:
+async def make_study(settings: StudySettings) -> Study:
     """Return a study whose drawing is done."""
     study = Study(settings)
-    study.stage  # noqa: B018
+    await asyncio.to_thread(lambda: study.stage)
     return study
 
 
-def make_plans(settings: PlanSettings) -> tuple[risk.Plan, ...]:
+async def make_plans(settings: PlanSettings) -> tuple[risk.Plan, ...]:
     """Return the plans of all methods."""
-    return risk.plans(settings.margin, settings.planned)
+    return await asyncio.to_thread(risk.plans, settings.margin, settings.planned)
 
 
 def plan_table(plans: tuple[risk.Plan, ...]) -> Table:

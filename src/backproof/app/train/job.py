@@ -76,6 +76,11 @@ class Job:
         self._trainer.advance(steps)
         return self.frame()
 
+    def shown(self) -> training.Fit:
+        """Return the network of the first size that is looked at closely."""
+        fits = self._trainer.fits()
+        return _shown(fits.of_size(fits.sizes[0]))
+
     def frame(self) -> Frame:
         """Return what is to be seen."""
         fits = self._trainer.fits()
@@ -90,7 +95,7 @@ class Job:
         band = None
         if usable:
             band = training.boundary_band(usable, window=points.window, resolution=_RESOLUTION)
-        shown = usable[0] if usable else fits[0]
+        shown = _shown(fits)
         right = np.asarray(shown.classify(points.x)) == points.t
         return SizeFrame(
             hidden=hidden,
@@ -123,6 +128,10 @@ class Job:
         return _thinned(known)
 
 
+def _shown(fits: training.Fits) -> training.Fit:
+    return fits.usable[0] if fits.usable else fits[0]
+
+
 def _thinned(curve: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
     """Return the curve with few enough points, the last one among them."""
     step = -(-len(curve) // _MOST_LOSSES) or 1
@@ -143,9 +152,10 @@ def work(connection: Connection) -> None:
             if isinstance(request, Settings):
                 job = Job(request)
                 answer: Any = job.frame()
+            elif job is None:
+                answer = "there is no training to go on with: reset starts one"
             else:
-                assert job is not None
-                answer = job.advance(request)
+                answer = job.advance(request) if request else job.shown()
         except BackproofError as error:
             answer = str(error)
         except Exception as error:

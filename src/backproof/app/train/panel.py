@@ -13,6 +13,7 @@ from backproof import training
 from backproof._core.errors import BackproofError
 from backproof._core.numbers import counted
 from backproof.app.controls import Controls
+from backproof.app.gradient import Network
 from backproof.app.train import scene
 from backproof.app.train.job import Frame, Line, SizeFrame
 from backproof.app.train.losses import LossChart
@@ -49,7 +50,10 @@ class Panel:
         self._bayes: tuple[Line, ...] = ()
         self._scene = scene.Scene(1.0)
         self._views: list[_View] = []
+        self.begun = False
+        """Whether something was asked for."""
         self._playing = False
+        self._network: Network | None = None
         self._dragged: int | None = None
         self._busy = asyncio.Lock()
 
@@ -88,9 +92,29 @@ class Panel:
         self._playing = False
         self._worker.close()
 
+    async def network(self) -> Network:
+        """Return the first network as it is now; training goes no further meanwhile.
+
+        Raises
+        ------
+        BackproofError
+            If there is none.
+        """
+        self._pause()
+        if not self.begun:
+            await self.reset()
+        async with self._busy:
+            if self._points is None:
+                raise TrainingError("there is no network yet: its data are not complete")
+            fit = await self._worker.shown()
+        if self._network is None or self._network.fit.steps != fit.steps:
+            self._network = Network(fit, self._points)
+        return self._network
+
     async def reset(self) -> None:
         """Begin again with the same weights, on the data that the controls ask for."""
         self._pause()
+        self.begun, self._network = True, None
         async with self._busy:
             self._own.set_visibility(self.settings.data == OWN)
             try:

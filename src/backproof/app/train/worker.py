@@ -9,10 +9,14 @@ from typing import Any
 from backproof._core.errors import BackproofError
 from backproof.app.train import job
 from backproof.app.train.settings import Settings
+from backproof.training import Fit
 
 
 class TrainingError(BackproofError):
     """The networks cannot be trained as asked."""
+
+
+_GONE = "the page was closed"
 
 
 def _context() -> BaseContext:
@@ -39,42 +43,55 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, "worker")
         self._process: Any = None
         self._connection: Any = None
+        self._closed = False
 
     async def start(self, settings: Settings) -> job.Frame:
         """Begin a training, in place of the one before; `TrainingError` where it cannot be."""
-        return await self._ask(settings)
+        frame: job.Frame = await self._ask(settings)
+        return frame
 
     async def advance(self, steps: int) -> job.Frame:
-        """Take some steps."""
-        return await self._ask(steps)
+        """Take some steps, at least one."""
+        frame: job.Frame = await self._ask(steps)
+        return frame
+
+    async def shown(self) -> Fit:
+        """Return the network that is looked at closely, as it is now."""
+        fit: Fit = await self._ask(0)
+        return fit
 
     def close(self) -> None:
         """End the process; what it was asked for is lost."""
-        process, connection = self._process, self._connection
-        self._process = self._connection = None
+        self._closed = True
+        process = self._process
         if process is not None:
-            process.terminate()
-            connection.close()
-            self._thread.submit(process.join)
+            process.terminate()  # whoever waits for its answer then gets none
+        self._thread.submit(self._end)
         self._thread.shutdown(wait=False)
 
-    async def _ask(self, request: Settings | int) -> job.Frame:
+    async def _ask(self, request: Settings | int) -> Any:
+        if self._closed:
+            raise TrainingError(_GONE)
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(self._thread, self._answer, request)
-        if isinstance(answer, job.Frame):
-            return answer
-        raise TrainingError(answer)
+        if isinstance(answer, str):
+            raise TrainingError(answer)
+        return answer
 
-    def _answer(self, request: Settings | int) -> job.Frame | str:
+    # The rest runs in the one thread alone, so that a page may be closed at any moment.
+
+    def _answer(self, request: Settings | int) -> Any:
+        if self._closed:
+            return _GONE
         try:
             if self._process is None:
                 if not isinstance(request, Settings):
                     return "there is no training to go on with: reset starts one"
                 self._start()
             self._connection.send(request)
-            answer: job.Frame | str = self._connection.recv()
+            answer = self._connection.recv()
         except (EOFError, OSError):
-            self._process = None
+            self._end()
             return "the process that trained was ended from outside: reset starts another"
         return answer
 
@@ -84,3 +101,10 @@ class Worker:
         self._process = context.Process(target=job.work, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            self._connection.close()
+            process.join()
