@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproof.app import gradient
+from backproof.app import gradient, tape
 from backproof.app import test_error as panel
 from backproof.app.addresses import read, written
 from backproof.app.settings import settings_of
@@ -18,6 +18,7 @@ KINDS = [
     Settings,
     gradient.CheckSettings,
     gradient.StepSettings,
+    tape.Settings,
     panel.StudySettings,
     panel.PlanSettings,
 ]

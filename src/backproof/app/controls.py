@@ -80,7 +80,8 @@ def _slider(setting: Setting, value: float, changed: Callable[..., Any]) -> None
     assert control.most is not None
     with ui.column().classes("gap-4"):
         ui.label(control.label).classes("text-xs")
-        slider = ui.slider(min=control.least, max=control.most, step=0.25, value=value)
+        step = 1 if setting.kind is int else 0.25
+        slider = ui.slider(min=control.least, max=control.most, step=step, value=value)
         slider.props(f'label-always dense aria-label="{control.label}"')
         slider.on_value_change(changed).mark(setting.name)
 

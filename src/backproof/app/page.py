@@ -8,14 +8,14 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
-from backproof.app import gradient, test_error
+from backproof.app import gradient, tape, test_error
 from backproof.app.addresses import read, written
 from backproof.app.section import Section
 from backproof.app.settings import unseen
 from backproof.app.train import settings as train_settings
 from backproof.app.train.panel import Panel
 
-_PANELS = {"train": "Train", "gradient": "Gradient", "test-error": "Test error"}
+_PANELS = {"train": "Train", "gradient": "Gradient", "tape": "Tape", "test-error": "Test error"}
 _COLOURS = {"auto": "As the system", "light": "Light", "dark": "Dark"}
 _DARK = {"auto": None, "light": False, "dark": True}
 
@@ -68,6 +68,15 @@ class _Page:
                     steps.make,
                     gradient.show_steps,
                 ),
+            ],
+            "tape": [
+                self._section(
+                    query,
+                    "What autograd records",
+                    tape.Settings,
+                    partial(tape.make_run, self._train.network),
+                    tape.show_run,
+                )
             ],
             "test-error": [
                 self._section(
@@ -136,7 +145,7 @@ class _Page:
         if panel in self._filled:
             return
         # The network may have learned meanwhile.
-        self._filled |= {panel} - {"gradient"}
+        self._filled |= {panel} - {"gradient", "tape"}
         if panel == "train":
             if not self._train.begun:
                 await self._train.reset()

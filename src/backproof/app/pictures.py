@@ -14,14 +14,29 @@ _DRAWING = threading.Lock()
 
 
 async def show_figure(draw: Callable[[], plots.Figure], name: str, description: str) -> None:
-    """Show a figure with what it shows in words, and offer it as SVG and PNG.
-
-    As an image, not as markup: a browser runs nothing that an image holds.
-    """
+    """Show a figure with what it shows in words, and offer it as SVG and PNG."""
     drawn = await asyncio.to_thread(_rendered, draw, "svg")
+    show_svg(drawn, name, description, draw)
+
+
+def show_svg(
+    drawn: bytes,
+    name: str,
+    description: str,
+    draw: Callable[[], plots.Figure],
+    *,
+    full: bool = False,
+) -> None:
+    """Show an SVG file, as large as it is where it is to be seen in full.
+
+    As an image, not as markup: a browser runs nothing that an image holds. `draw` gives the figure
+    that is saved as PNG.
+    """
     source = f"data:image/svg+xml;base64,{base64.b64encode(drawn).decode()}"
-    with ui.element("figure").classes("w-full max-w-3xl m-0"):
-        image = ui.element("img").classes("w-full bg-white rounded")
+    with ui.element("figure").classes(f"w-full m-0 {'' if full else 'max-w-3xl'}"):
+        with ui.element("div").classes("w-full overflow-x-auto"):
+            image = ui.element("img").classes("bg-white rounded")
+            image.classes("max-w-none md:max-w-full" if full else "w-full")
         image.props["src"], image.props["alt"] = source, description
 
         async def png() -> None:

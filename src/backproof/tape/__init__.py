@@ -6,7 +6,7 @@ from backproof.tape.parts import GraphEdge, GraphNode
 from backproof.tape.records import Observation, ProgramRun
 from backproof.tape.rendering.geometry import Arrangement, Route, Spacing, arrange
 from backproof.tape.rules import CODES
-from backproof.tape.runs import run_program_a, run_program_b, run_programs
+from backproof.tape.runs import run_program_a, run_program_b, run_programs, run_step
 from backproof.tape.session import Session, explain
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "run_program_a",
     "run_program_b",
     "run_programs",
+    "run_step",
 ]

@@ -8,10 +8,12 @@ import contextlib
 import inspect
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
+from backproof._core.errors import InputError
 from backproof.tape import programs
 from backproof.tape.findings import Finding
 from backproof.tape.records import Observation, ProgramRun
@@ -28,6 +30,45 @@ def run_programs() -> tuple[ProgramRun, ...]:
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         return run_program_a(), run_program_b()
+
+
+def run_step(
+    x: Tensor,
+    t: Tensor,
+    parameters: Sequence[Tensor],
+    activation: Callable[[Tensor], Tensor] = torch.tanh,
+) -> ProgramRun:
+    """Run and explain one step of a network with one hidden layer: its loss and its gradients.
+
+    Parameters
+    ----------
+    x
+        Points, shape (n, d).
+    t
+        Labels -1 and +1, shape (n,).
+    parameters
+        W1 (d, H), b1 (H,), w (H,) and b (); they are copied.
+    activation
+        Of the hidden layer.
+
+    Raises
+    ------
+    InputError
+        If there are not four parameters.
+    """
+    if len(parameters) != 4:
+        raise InputError(f"parameters must be W1, b1, w and b, got {len(parameters)} tensors")
+    W1, b1, w, b = (one.detach().clone().requires_grad_() for one in parameters)
+    with torch.inference_mode(False), torch.enable_grad(), explain() as session:
+        loss = programs.one_step(x, t, W1, b1, w, b, activation)
+    return ProgramRun(
+        name="one-step",
+        title="One step: the loss, and the gradient of every parameter",
+        source=_source(programs.one_step),
+        observations=(),
+        graph=session.graph_of(loss, "One step: l = mean log(1 + exp(-t s))"),
+        findings=session.findings,
+    )
 
 
 def run_program_a() -> ProgramRun:
