@@ -75,6 +75,7 @@ def test_any_address_is_read(query: dict[str, str]) -> None:
         ({"rate": "nan"}, "rate must be from 1e-06 to 1000000, got nan"),
         ({"hidden": "5,x"}, "hidden must be a whole number, or several with commas between them"),
         ({"hidden": ""}, "hidden must be a whole number, or several"),
+        ({"hidden": "1,2,3,4,5,6,7"}, "hidden must be at most 6 numbers, got 7"),
         ({"hidden": "5,501"}, "hidden must be from 1 to 500, got 501"),
     ],
 )

@@ -3,11 +3,16 @@
 import base64
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import torch
 from playwright.sync_api import FilePayload, Locator, Page, expect
 from tests.app.conftest import Open
+
+from backproof import datasets, training
 
 pytestmark = pytest.mark.browser
 
@@ -176,6 +181,31 @@ def test_own_points_need_no_mouse(open_page: Open) -> None:
         button.press("Enter")
         page.wait_for_url(f"**{x1}0,*")
     expect(page.get_by_text("on 2 training points")).to_be_visible(timeout=TIMEOUT)
+
+
+def saved(page: Page, what: str) -> Path:
+    page.get_by_text("Save", exact=True).click()
+    with page.expect_download(timeout=TIMEOUT) as download:
+        page.get_by_text(what, exact=True).click()
+    return Path(download.value.path())
+
+
+def test_networks_are_saved_as_picture_weights_and_code(open_page: Open) -> None:
+    page = open_page("?hidden=3,5&networks=2&pace=20&steps=20")
+    waits_at(page, 0)
+    press(page, "Play")
+    expect(status(page)).to_contain_text("done", timeout=TIMEOUT)
+    x, t = datasets.lab_mixture().sample(200, seed=0)
+    expected = training.fit([3, 5], range(2), x, t, steps=20)
+    assert saved(page, "Picture as PNG").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in saved(page, "Picture as SVG").read_bytes()
+    fits = training.load_fits(saved(page, "All weights as safetensors"))
+    for one, other in zip(fits, expected, strict=True):
+        assert one.spec == other.spec
+        assert all(map(torch.equal, one.layers, other.layers))
+    names: dict[str, Any] = {}
+    exec(saved(page, "First network as Python code").read_text(encoding="utf-8"), names)
+    assert names["score"](x) == pytest.approx(expected[0].score(x).detach().numpy(), rel=1e-9)
 
 
 def upload(page: Page, text: str) -> None:

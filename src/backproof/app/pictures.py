@@ -15,7 +15,7 @@ _DRAWING = threading.Lock()
 
 async def show_figure(draw: Callable[[], plots.Figure], name: str, description: str) -> None:
     """Show a figure with what it shows in words, and offer it as SVG and PNG."""
-    drawn = await asyncio.to_thread(_rendered, draw, "svg")
+    drawn = await asyncio.to_thread(rendered, draw, "svg")
     show_svg(drawn, name, description, draw)
 
 
@@ -40,7 +40,7 @@ def show_svg(
         image.props["src"], image.props["alt"] = source, description
 
         async def png() -> None:
-            ui.download(await asyncio.to_thread(_rendered, draw, "png"), f"{name}.png")
+            ui.download(await asyncio.to_thread(rendered, draw, "png"), f"{name}.png")
 
         with ui.row().classes("gap-2"):
             for suffix, save in (("SVG", lambda: ui.download(drawn, f"{name}.svg")), ("PNG", png)):
@@ -49,6 +49,7 @@ def show_svg(
                 )
 
 
-def _rendered(draw: Callable[[], plots.Figure], suffix: str) -> bytes:
+def rendered(draw: Callable[[], plots.Figure], suffix: str) -> bytes:
+    """Return a figure as a file, drawn while no other is."""
     with _DRAWING:
         return plots.rendered(draw(), suffix)

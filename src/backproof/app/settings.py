@@ -6,6 +6,9 @@ from typing import Any, get_type_hints
 
 from backproof._core.errors import InputError
 
+MOST_NUMBERS = 6
+"""Numbers that a field for several takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
@@ -28,6 +31,8 @@ class Control:
         """Return a value of the field's type; `InputError` if it is out of range."""
         if self.choices is not None and value not in self.choices:
             raise InputError(f"must be one of {', '.join(self.choices)}, got {value!r}")
+        if isinstance(value, tuple) and len(value) > MOST_NUMBERS:
+            raise InputError(f"must be at most {MOST_NUMBERS} numbers, got {len(value)}")
         if self.least is not None and self.most is not None and not isinstance(value, str):
             for number in value if isinstance(value, tuple) else (value,):
                 if not self.least <= number <= self.most:

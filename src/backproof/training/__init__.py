@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from backproof.training.activations import ACTIVATIONS
 from backproof.training.boundary import Boundary, boundary
 from backproof.training.boundary_band import BoundaryBand, boundary_band
+from backproof.training.code import python_code
 from backproof.training.fit import fit
 from backproof.training.fits import Fits, SizeErrors
 from backproof.training.losses import mean_logistic_loss, mean_softmax_loss
@@ -54,6 +55,7 @@ __all__ = [
     "load_fits",
     "mean_logistic_loss",
     "mean_softmax_loss",
+    "python_code",
     "recording_on_cpu",
     "save_fits",
     "single_threaded",

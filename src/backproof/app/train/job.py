@@ -1,5 +1,6 @@
 """What runs in the process of its own that each open page trains in."""
 
+import pickle
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -16,6 +17,8 @@ from backproof.app.train.settings import Settings
 
 Line = tuple[tuple[float, float], ...]
 
+FITS = None
+"""The request for all networks."""
 _RESOLUTION = 71
 _MOST_LOSSES = 150
 """Points of a loss curve that are sent to the page."""
@@ -76,10 +79,9 @@ class Job:
         self._trainer.advance(steps)
         return self.frame()
 
-    def shown(self) -> training.Fit:
-        """Return the network of the first size that is looked at closely."""
-        fits = self._trainer.fits()
-        return _shown(fits.of_size(fits.sizes[0]))
+    def fits(self) -> training.Fits:
+        """Return all networks."""
+        return self._trainer.fits()
 
     def frame(self) -> Frame:
         """Return what is to be seen."""
@@ -95,7 +97,7 @@ class Job:
         band = None
         if usable:
             band = training.boundary_band(usable, window=points.window, resolution=_RESOLUTION)
-        shown = _shown(fits)
+        shown = shown_of(fits)
         right = np.asarray(shown.classify(points.x)) == points.t
         return SizeFrame(
             hidden=hidden,
@@ -128,7 +130,8 @@ class Job:
         return _thinned(known)
 
 
-def _shown(fits: training.Fits) -> training.Fit:
+def shown_of(fits: training.Fits) -> training.Fit:
+    """Return the one of several networks of a size that is looked at closely."""
     return fits.usable[0] if fits.usable else fits[0]
 
 
@@ -155,12 +158,13 @@ def work(connection: Connection) -> None:
             elif job is None:
                 answer = "there is no training to go on with: reset starts one"
             else:
-                answer = job.advance(request) if request else job.shown()
+                answer = job.fits() if request is FITS else job.advance(request)
         except BackproofError as error:
             answer = str(error)
         except Exception as error:
             answer = f"unexpected {type(error).__name__}: {error}"
         try:
-            connection.send(answer)
+            # Not `send`, which would share the memory of tensors, a file descriptor for each.
+            connection.send_bytes(pickle.dumps(answer))
         except OSError:
             return

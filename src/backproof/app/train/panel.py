@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,9 +16,10 @@ from backproof._core.numbers import counted
 from backproof.app.controls import Controls
 from backproof.app.gradient import Network
 from backproof.app.train import scene
-from backproof.app.train.job import Frame, Line, SizeFrame
+from backproof.app.train.job import Frame, Line, SizeFrame, shown_of
 from backproof.app.train.losses import LossChart
 from backproof.app.train.points import Points, own_points, own_text, points_of, read_upload
+from backproof.app.train.saved import SAVED
 from backproof.app.train.settings import OWN, Settings
 from backproof.app.train.worker import TrainingError, Worker
 
@@ -86,6 +88,10 @@ class Panel:
             new = ui.button("New weights", icon="casino", on_click=self._new_weights)
             for button in (self._play, step, reset, new):
                 button.props("no-caps unelevated")
+            saves = ui.dropdown_button("Save", icon="download", auto_close=True)
+            with saves.props("no-caps outline"):
+                for text, (name, made) in SAVED.items():
+                    ui.item(text, on_click=partial(self._save, name, made))
 
     def close(self) -> None:
         """End the training; the page is gone."""
@@ -103,13 +109,17 @@ class Panel:
         self._pause()
         if not self.begun:
             await self.reset()
+        fits, points = await self._everything()
+        fit = shown_of(fits.of_size(fits.sizes[0]))
+        if self._network is None or self._network.fit.steps != fit.steps:
+            self._network = Network(fit, points)
+        return self._network
+
+    async def _everything(self) -> tuple[training.Fits, Points]:
         async with self._busy:
             if self._points is None:
                 raise TrainingError("there is no network yet: its data are not complete")
-            fit = await self._worker.shown()
-        if self._network is None or self._network.fit.steps != fit.steps:
-            self._network = Network(fit, self._points)
-        return self._network
+            return await self._worker.fits(), self._points
 
     async def reset(self) -> None:
         """Begin again with the same weights, on the data that the controls ask for."""
@@ -201,6 +211,13 @@ class Panel:
                 return
             if self._points is not None:
                 self._show(frame)
+
+    async def _save(self, name: str, made: Callable[[training.Fits, Points], bytes]) -> None:
+        try:
+            fits, points = await self._everything()
+            ui.download(await asyncio.to_thread(made, fits, points), name)
+        except BackproofError as error:
+            self._status.set_text(str(error))
 
     async def _new_weights(self) -> None:
         self._controls.replace(weights=self.settings.weights + self.settings.networks)

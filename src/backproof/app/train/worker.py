@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from backproof._core.errors import BackproofError
 from backproof.app.train import job
 from backproof.app.train.settings import Settings
-from backproof.training import Fit
+from backproof.training import Fits
 
 
 class TrainingError(BackproofError):
@@ -55,10 +56,10 @@ class Worker:
         frame: job.Frame = await self._ask(steps)
         return frame
 
-    async def shown(self) -> Fit:
-        """Return the network that is looked at closely, as it is now."""
-        fit: Fit = await self._ask(0)
-        return fit
+    async def fits(self) -> Fits:
+        """Return all networks as they are now."""
+        fits: Fits = await self._ask(job.FITS)
+        return fits
 
     def close(self) -> None:
         """End the process; what it was asked for is lost."""
@@ -69,7 +70,7 @@ class Worker:
         self._thread.submit(self._end)
         self._thread.shutdown(wait=False)
 
-    async def _ask(self, request: Settings | int) -> Any:
+    async def _ask(self, request: Settings | int | None) -> Any:
         if self._closed:
             raise TrainingError(_GONE)
         loop = asyncio.get_running_loop()
@@ -80,7 +81,7 @@ class Worker:
 
     # The rest runs in the one thread alone, so that a page may be closed at any moment.
 
-    def _answer(self, request: Settings | int) -> Any:
+    def _answer(self, request: Settings | int | None) -> Any:
         if self._closed:
             return _GONE
         try:
@@ -89,7 +90,7 @@ class Worker:
                     return "there is no training to go on with: reset starts one"
                 self._start()
             self._connection.send(request)
-            answer = self._connection.recv()
+            answer = pickle.loads(self._connection.recv_bytes())
         except (EOFError, OSError):
             self._end()
             return "the process that trained was ended from outside: reset starts another"
