@@ -74,6 +74,12 @@ class Controls(Generic[_Settings]):
         self.settings = dataclasses.replace(self.settings, **values)  # type: ignore[type-var]
 
 
+class _Slider(ui.slider):
+    """A slider whose move is not taken back by the server's answer to an earlier one."""
+
+    LOOPBACK = False
+
+
 def _slider(setting: Setting, value: float, changed: Callable[..., Any]) -> None:
     control = setting.control
     assert control.least is not None
@@ -81,7 +87,7 @@ def _slider(setting: Setting, value: float, changed: Callable[..., Any]) -> None
     with ui.column().classes("gap-4"):
         ui.label(control.label).classes("text-xs")
         step = 1 if setting.kind is int else 0.25
-        slider = ui.slider(min=control.least, max=control.most, step=step, value=value)
+        slider = _Slider(min=control.least, max=control.most, step=step, value=value)
         slider.props(f'label-always dense aria-label="{control.label}"')
         slider.on_value_change(changed).mark(setting.name)
 

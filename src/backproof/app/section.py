@@ -1,5 +1,6 @@
 """One part of a panel: controls, and below them what follows from their settings."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -41,6 +42,7 @@ class Section(Generic[_Settings, _Result]):
         self._controls = Controls(settings, self._changed)
         self._make, self._show, self._tell = make, show, changed
         self._asked = 0
+        self._showing = asyncio.Lock()
 
     @property
     def settings(self) -> _Settings:
@@ -66,11 +68,13 @@ class Section(Generic[_Settings, _Result]):
             if asked == self._asked:
                 self._status.set_text(str(error))
             return
-        if asked != self._asked:
-            return
-        self._place.clear()
-        with self._place:
-            await self._show(result)
+        # One after the other: what shows a result waits too, and two would fill one place.
+        async with self._showing:
+            if asked != self._asked:
+                return
+            self._place.clear()
+            with self._place:
+                await self._show(result)
         if asked == self._asked:
             self._status.set_text("")
 
