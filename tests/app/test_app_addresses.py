@@ -11,7 +11,7 @@ from backproof.app import gradient, tape
 from backproof.app import test_error as panel
 from backproof.app.addresses import read, written
 from backproof.app.settings import settings_of
-from backproof.app.train.points import own_points, own_text
+from backproof.app.train.own import own_points, own_text
 from backproof.app.train.settings import Settings
 
 KINDS = [

@@ -183,6 +183,14 @@ def test_own_points_need_no_mouse(open_page: Open) -> None:
     expect(page.get_by_text("on 2 training points")).to_be_visible(timeout=TIMEOUT)
 
 
+def test_own_points_that_cannot_be_read_give_way_to_new_ones(open_page: Open) -> None:
+    page = open_page("?data=own+points&hidden=3&networks=1&own=<b>1,1")
+    expect(status(page)).to_contain_text("must be like 0.5,-1,a", timeout=TIMEOUT)
+    page.get_by_role("button", name="Add point").click()
+    expect(page.get_by_text("on 1 training points")).to_be_visible(timeout=TIMEOUT)
+    assert query(page)["own"] == ["0.00,0.00,b"]
+
+
 def saved(page: Page, what: str) -> Path:
     page.get_by_text("Save", exact=True).click()
     with page.expect_download(timeout=TIMEOUT) as download:

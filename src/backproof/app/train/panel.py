@@ -1,14 +1,11 @@
 """The panel on which networks learn before one's eyes."""
 
 import asyncio
-import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from time import monotonic
-from typing import Any
 
-from nicegui import background_tasks, events, ui
+from nicegui import background_tasks, ui
 
 from backproof import training
 from backproof._core.errors import BackproofError
@@ -16,11 +13,13 @@ from backproof._core.numbers import counted
 from backproof.app.controls import Controls
 from backproof.app.gradient import Network
 from backproof.app.train import scene
-from backproof.app.train.job import Frame, Line, SizeFrame, shown_of
+from backproof.app.train.editor import Editor
+from backproof.app.train.job import Frame, Line, shown_of
 from backproof.app.train.losses import LossChart
-from backproof.app.train.points import Points, own_points, own_text, points_of, read_upload
+from backproof.app.train.points import Points, points_of
 from backproof.app.train.saved import SAVED
 from backproof.app.train.settings import OWN, Settings
+from backproof.app.train.view import View
 from backproof.app.train.worker import TrainingError, Worker
 
 _LEGEND = (
@@ -29,8 +28,6 @@ _LEGEND = (
     "diamonds: class +1; ringed: errors of the first network, of which losses and weights are."
 )
 _SECONDS_A_PICTURE = 1 / 15
-_NEAR = 12
-"""Pixels within which a click means a point that is there."""
 
 
 class Panel:
@@ -51,12 +48,17 @@ class Panel:
         self._points: Points | None = None
         self._bayes: tuple[Line, ...] = ()
         self._scene = scene.Scene(1.0)
-        self._views: list[_View] = []
+        self._views: list[View] = []
         self.begun = False
         """Whether something was asked for."""
         self._playing = False
         self._network: Network | None = None
-        self._dragged: int | None = None
+        self._editor = Editor(
+            text=lambda: self.settings.own,
+            plane=lambda: self._scene,
+            changed=self._own_changed,
+            say=self._say,
+        )
         self._busy = asyncio.Lock()
 
     @property
@@ -69,8 +71,7 @@ class Panel:
         with ui.row().classes("w-full gap-4 items-start md:flex-nowrap"):
             with ui.column().classes("w-full md:w-72 shrink-0 gap-3"):
                 self._controls.show(narrow=True)
-                with ui.column().classes("gap-2") as self._own:
-                    self._build_own()
+                self._editor.build()
             with ui.column().classes("grow min-w-0 gap-2"):
                 self._build_buttons()
                 self._status = ui.label().props("role=status").classes("text-base")
@@ -126,7 +127,7 @@ class Panel:
         self._pause()
         self.begun, self._network = True, None
         async with self._busy:
-            self._own.set_visibility(self.settings.data == OWN)
+            self._editor.set_visible(self.settings.data == OWN)
             try:
                 self._points = await asyncio.to_thread(points_of, self.settings)
                 self._scene = scene.Scene(self._points.window)
@@ -144,7 +145,7 @@ class Panel:
     def _fail(self, error: BackproofError) -> None:
         self._points = None
         self._bayes = ()
-        self._status.set_text(str(error))
+        self._say(str(error))
         self._scene = scene.Scene(2.0)
         self._lay_out(["Your points"])
         self._views[0].ground(self._scene.ground(None, ()))
@@ -154,23 +155,22 @@ class Panel:
         if [view.title for view in self._views] != titles:
             self._pictures.clear()
             with self._pictures:
-                self._views = [_View(title, self._on_mouse) for title in titles]
+                self._views = [View(title, self._editor.on_mouse) for title in titles]
 
     def _show(self, frame: Frame) -> None:
         assert self._points is not None
         for view, size in zip(self._views, frame.sizes, strict=True):
             view.show(self._scene.learned(size, self._points), size, self._points)
         self._chart.show(frame.sizes)
-        diverged = [size for size in frame.sizes if size.diverged]
         text = f"Step {frame.step} of {self.settings.steps}"
         if frame.done:
             text += ": done"
-        for size in diverged:
+        for size in (one for one in frame.sizes if one.diverged):
             text += (
                 f". {size.diverged} of {counted(size.networks, 'network')} with H = {size.hidden} "
                 "diverged: the loss is no longer a finite number; try a smaller learning rate"
             )
-        self._status.set_text(text)
+        self._say(text)
         if frame.done:
             self._pause()
 
@@ -207,7 +207,7 @@ class Panel:
                 frame = await self._worker.advance(steps)
             except TrainingError as error:
                 self._pause()
-                self._status.set_text(str(error))
+                self._say(str(error))
                 return
             if self._points is not None:
                 self._show(frame)
@@ -217,145 +217,22 @@ class Panel:
             fits, points = await self._everything()
             ui.download(await asyncio.to_thread(made, fits, points), name)
         except BackproofError as error:
-            self._status.set_text(str(error))
+            self._say(str(error))
 
     async def _new_weights(self) -> None:
         self._controls.replace(weights=self.settings.weights + self.settings.networks)
         await self._settings_changed()
 
-    async def _settings_changed(self) -> None:
-        self._tell()
-        await self.reset()
+    def _say(self, text: str) -> None:
+        self._status.set_text(text)
 
-    def _build_own(self) -> None:
-        ui.label(
-            "Click into a picture to add a point of the chosen class, drag one to move it, click "
-            "with Shift to remove one."
-        ).classes("text-sm")
-        with ui.row().classes("gap-3 items-center"):
-            self._class = ui.radio({"a": "class −1", "b": "class +1"}, value="b").props(
-                'inline aria-label="Class of new points"'
-            )
-            x1 = ui.number("x1", value=0, step=0.1).classes("w-20").props("dense outlined")
-            x2 = ui.number("x2", value=0, step=0.1).classes("w-20").props("dense outlined")
-
-            async def add() -> None:
-                if x1.value is not None and x2.value is not None:
-                    await self._set_own([*self._own_points(), self._new(x1.value, x2.value)])
-
-            async def remove() -> None:
-                await self._set_own(self._own_points()[:-1])
-
-            async def clear() -> None:
-                await self._set_own([])
-
-            for text, action in (("Add point", add), ("Remove last", remove), ("Clear", clear)):
-                ui.button(text, on_click=action).props("no-caps outline dense").classes("px-2")
-            ui.upload(
-                label="CSV: two columns of numbers, then two labels",
-                auto_upload=True,
-                max_file_size=1 << 20,
-                max_files=100,
-                on_upload=self._upload,
-                on_rejected=lambda: self._status.set_text("A file must be at most 1 MiB."),
-            ).props('accept=".csv,.tsv,.txt" flat bordered').classes("w-full")
-
-    def _new(self, x1: float, x2: float) -> tuple[float, float, int]:
-        return x1, x2, 1 if self._class.value == "b" else -1
-
-    def _own_points(self) -> list[tuple[float, float, int]]:
-        return own_points(self.settings.own)
-
-    async def _set_own(self, points: list[tuple[float, float, int]]) -> None:
-        text = own_text(points)
-        try:
-            own_points(text)
-        except BackproofError as error:
-            self._status.set_text(str(error))
-            return
+    async def _own_changed(self, text: str) -> None:
         self._controls.replace(own=text)
         await self._settings_changed()
 
-    async def _upload(self, event: events.UploadEventArguments) -> None:
-        content = await event.file.read()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "upload.csv"
-            path.write_bytes(content)
-            try:
-                points = await asyncio.to_thread(read_upload, str(path))
-            except BackproofError as error:
-                self._status.set_text(str(error).replace(str(path), event.file.name))
-                return
-        await self._set_own(points)
-
-    async def _on_mouse(self, event: events.MouseEventArguments) -> None:
-        if self.settings.data != OWN:
-            return
-        points = self._own_points()
-        at = self._scene.point(event.image_x, event.image_y)
-        if event.type == "mousedown":
-            self._dragged = self._nearest(points, event.image_x, event.image_y)
-        elif event.type == "mouseup":
-            dragged, self._dragged = self._dragged, None
-            if dragged is not None and dragged < len(points):
-                if event.shift:
-                    del points[dragged]
-                else:
-                    points[dragged] = (*at, points[dragged][2])
-            elif not event.shift:
-                points.append(self._new(*at))
-            await self._set_own(points)
-
-    def _nearest(
-        self, points: list[tuple[float, float, int]], across: float, down: float
-    ) -> int | None:
-        """Return the number of the point that a place in the picture means."""
-
-        def distance(number: int) -> float:
-            x1, x2, _ = points[number]
-            return max(abs(self._scene.across(x1) - across), abs(self._scene.down(x2) - down))
-
-        nearest = min(range(len(points)), key=distance, default=None)
-        return None if nearest is None or distance(nearest) > _NEAR else nearest
-
-
-class _View:
-    """The pictures of the networks of one size."""
-
-    def __init__(self, title: str, on_mouse: Callable[..., Any]) -> None:
-        self.title = title
-        with ui.column().classes("gap-1 w-full max-w-xs"):
-            ui.label(title).classes("font-medium")
-            self._image = ui.interactive_image(
-                size=(scene.SIDE, scene.SIDE),
-                on_mouse=on_mouse,
-                events=["mousedown", "mouseup"],
-                sanitize=False,  # nothing but numbers of our own
-            ).classes("w-full rounded")
-            self._image.props('role=img aria-label="Points and prediction boundary"')
-            self._learned = self._image.add_layer()
-            self._numbers = ui.label().classes("text-sm")
-            with ui.expansion("Weights").classes("w-full") as self._expansion:
-                self._weights = ui.interactive_image(
-                    size=(scene.SIDE, scene.SIDE), sanitize=False
-                ).classes("w-full bg-white rounded")
-                self._weights.props('role=img aria-label="Weights as lines"')
-
-    def ground(self, content: str) -> None:
-        """Show what stays, and nothing learned."""
-        self._image.content = content
-        self._learned.content = ""
-        self._numbers.set_text("")
-
-    def show(self, learned: str, size: SizeFrame, points: Points) -> None:
-        """Show what the networks have learned."""
-        self._learned.content = learned
-        text = f"{counted(size.train_errors, 'error')} on {len(points.t)} training points"
-        if size.test_errors is not None and points.test_t is not None:
-            text += f", {size.test_errors} on {len(points.test_t)} test points"
-        self._numbers.set_text(text)
-        if self._expansion.value:
-            self._weights.content = scene.weights(size.layers)
+    async def _settings_changed(self) -> None:
+        self._tell()
+        await self.reset()
 
 
 def _bayes(points: Points) -> tuple[Line, ...]:
