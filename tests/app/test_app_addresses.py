@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproof.app import gradient, tape
+from backproof.app import gallery, gradient, planner, tape
 from backproof.app import test_error as panel
 from backproof.app.addresses import read, written
 from backproof.app.settings import settings_of
@@ -19,8 +19,9 @@ KINDS = [
     gradient.CheckSettings,
     gradient.StepSettings,
     tape.Settings,
-    panel.StudySettings,
-    panel.PlanSettings,
+    gallery.Settings,
+    panel.Settings,
+    planner.Settings,
 ]
 
 

@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import torch
 from playwright.sync_api import FilePayload, Locator, Page, expect
+from scipy import stats
 from tests.app.conftest import Open
 
-from backproof import datasets, training
+from backproof import datasets, risk, training
+from backproof.lab.gallery import explain_program
 
 pytestmark = pytest.mark.browser
 
@@ -251,14 +253,25 @@ def test_the_plan_and_what_one_test_set_says(open_page: Open) -> None:
     page = open_page("?panel=test-error&sets=200")
     expect(page.get_by_role("cell", name="26492")).to_be_visible(timeout=TIMEOUT)
     expect(page.get_by_text(re.compile(r"^error .* % \(95 % CI"))).to_be_visible()
+    eventually(page, lambda: page.evaluate("document.images.length") == 4)
     widths = page.evaluate(
         "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))"
     )
-    assert len(widths) == 2
     assert min(widths) > 0
+    chosen = page.get_by_text("Clopper–Pearson, finite-sample")
+    expect(chosen).to_be_visible()
+    page.get_by_label("Method", exact=True).click()
+    page.get_by_role("option", name="hoeffding").click()
+    expect(page.get_by_text(", Hoeffding, finite-sample")).to_be_visible(timeout=TIMEOUT)
+    page.wait_for_url("**hoeffding*")
     set_to(page, "Accepted margin", "0.02")
     expect(page.get_by_role("cell", name="6623")).to_be_visible(timeout=TIMEOUT)
-    assert query(page) == {"panel": ["test-error"], "sets": ["200"], "margin": ["0.02"]}
+    assert query(page) == {
+        "panel": ["test-error"],
+        "sets": ["200"],
+        "method": ["hoeffding"],
+        "margin": ["0.02"],
+    }
     with page.expect_download() as download:
         page.get_by_role("button", name="Save intervals as PNG").click()
     assert download.value.suggested_filename == "intervals.png"
@@ -315,7 +328,7 @@ def test_a_gradient_by_hand_of_another_activation_is_refused_in_words(open_page:
 
 def graph(page: Page) -> str:
     """Return the text of the drawn computation graph."""
-    image = page.get_by_role("img", name="Computation graph")
+    image = page.get_by_role("img", name=re.compile("Computation graph of (one-step|program)"))
     image.wait_for(timeout=TIMEOUT)
     source = image.get_attribute("src")
     assert source is not None
@@ -347,6 +360,53 @@ def test_the_two_programs_are_explained(open_page: Open) -> None:
         timeout=TIMEOUT
     )
     expect(page.get_by_text(re.compile("^error .*fix:", re.DOTALL)).first).to_be_visible()
+
+
+@pytest.mark.parametrize("code", ["inplace-after-save", "cut-graph"])
+def test_a_classic_mistake_is_explained_with_its_lines(open_page: Open, code: str) -> None:
+    page = open_page("?panel=tape&hidden=2&networks=1")
+    expected = explain_program(code)
+    expect(page.get_by_text("PyTorch says: RuntimeError").first).to_be_visible(timeout=TIMEOUT)
+    page.get_by_label("Mistake", exact=True).click()
+    page.get_by_role("option", name=code, exact=True).click()
+    expect(page.get_by_text(expected.title, exact=True)).to_be_visible(timeout=TIMEOUT)
+    marked = page.get_by_text(re.compile("^▶")).all_inner_texts()
+    lines = sorted({place.line for found in expected.findings for place in found.places})
+    assert [int(text.split()[1]) for text in marked] == lines
+    for found in expected.findings:
+        expect(page.get_by_text(f"Fix: {found.fix}").first).to_be_visible()
+
+
+def test_the_test_error_is_that_of_the_network_in_training(open_page: Open) -> None:
+    page = open_page(
+        "?hidden=5&networks=1&steps=200&pace=50&sets=300&predictor=network+in+training"
+    )
+    waits_at(page, 0)
+    press(page, "Play")
+    expect(status(page)).to_contain_text("Step 200 of 200: done", timeout=TIMEOUT)
+    page.get_by_role("tab", name="Test error").click()
+    expect(page.get_by_text("H = 5 and seed 0 after 200 steps").first).to_be_visible(
+        timeout=TIMEOUT
+    )
+    data = datasets.lab_mixture()
+    (one,) = training.fit(5, [0], *data.sample(200, seed=0), steps=200)
+    counts = risk.simulate_errors(data.sample, [one.classify], sets=300)[0]
+    said = risk.quote(risk.interval(int(counts[0]), 1000), 1000, sampling="drawn class by class")
+    expect(page.get_by_text(said)).to_be_visible(timeout=TIMEOUT)
+    truth = data.class_errors(one.classify)
+    covered = [
+        lower <= truth.mean <= upper
+        for lower, upper in (stats.binomtest(k, 1000).proportion_ci() for k in counts.tolist())
+    ]
+    row = page.get_by_role("row").filter(has_text="clopper-pearson").first
+    assert f"\t{sum(covered)}\t" in row.inner_text()
+
+
+def test_a_network_whose_truth_is_unknown_is_refused_in_words(open_page: Open) -> None:
+    page = open_page(
+        "?panel=test-error&predictor=network+in+training&data=moons&hidden=3&networks=1"
+    )
+    expect(status(page)).to_contain_text("known on the data 'lab' alone", timeout=TIMEOUT)
 
 
 def test_panels_are_turned_with_the_keyboard(open_page: Open) -> None:

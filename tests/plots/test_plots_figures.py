@@ -129,8 +129,7 @@ def panel(label: str, center: int, examples: int = 200) -> plots.SamplingPanel:
         bootstrap=counts,
         true_error=center / examples,
         observed=center / examples,
-        interval=(max(0.0, center / examples - 0.08), center / examples + 0.08),
-        confidence=0.9,
+        interval=risk.interval(center, examples, 0.9, "hoeffding"),
     )
 
 
@@ -142,6 +141,14 @@ def interval_panel(k: int, m: int) -> plots.IntervalPanel:
 def coverage_curves(*methods: str) -> list[risk.CoverageCurve]:
     found = risk.coverages(50, 0.1, methods=methods)
     return [risk.coverage_curve(one, points=40) for one in found]
+
+
+def draw_growth(method: str, sets: int) -> Figure:
+    counts = np.random.default_rng(0).binomial(100, 0.1, size=sets)
+    of = risk.observed_coverage(
+        method, counts, error=0.1, law=risk.sampling_law([0.1], [100]), confidence=0.9
+    )
+    return plots.coverage_growth(of, risk.covered_sets(method, counts, 100, 0.9, error=0.1))
 
 
 def draw_plans(margin: float, side: risk.Side = "two-sided") -> Figure:
@@ -221,6 +228,9 @@ CASES: dict[str, Draw] = {
     ),
     "coverages": lambda: plots.coverages(coverage_curves(*risk.METHODS)),
     "coverages, one method": lambda: plots.coverages(coverage_curves("wilson")),
+    "coverage_growth": lambda: draw_growth("wilson", 5000),
+    "coverage_growth, every set": lambda: draw_growth("hoeffding", 300),
+    "coverage_growth, one set": lambda: draw_growth("clopper-pearson", 1),
     "plans": lambda: draw_plans(0.01),
     "plans, wide": lambda: draw_plans(0.3),
     "plans, one side": lambda: draw_plans(0.05, "upper"),

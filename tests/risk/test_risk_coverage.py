@@ -94,6 +94,19 @@ def test_observed_coverage_counts_the_sets_that_cover(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_covered_sets_are_told_one_by_one(method: str) -> None:
+    errors = np.random.default_rng(0).binomial(60, 0.1, size=500)
+    found = risk.covered_sets(method, errors, 60, 0.8, error=0.1)
+    assert found.tolist() == [covers(method, int(k), 60, 0.1, 0.8) for k in errors]
+
+
+@pytest.mark.parametrize("errors", [[], [61], [-1]])
+def test_sets_that_cannot_be_are_refused(errors: list[int]) -> None:
+    with pytest.raises(InputError, match="counts from 0 to 60"):
+        risk.covered_sets("hoeffding", errors, 60, 0.8, error=0.1)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_observed_coverage_is_near_the_exact_one_beside_it(method: str) -> None:
     law = risk.sampling_law([0.02, 0.1], [100, 100])
     draw = np.random.default_rng(1).binomial

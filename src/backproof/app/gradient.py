@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from nicegui import ui
+from numpy.typing import NDArray
 
 from backproof import plots, training
 from backproof._core.errors import InputError
@@ -39,7 +41,7 @@ class StepSettings:
     dtype: str = choice("float64", "Dtype", _DTYPES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
     """A network as it stands, and the points that it learns from."""
 
@@ -47,13 +49,22 @@ class Network:
     points: Points
 
     @property
-    def where(self) -> str:
+    def name(self) -> str:
         """Which network it is, in words."""
         fit = self.fit
         return (
             f"The network with H = {fit.spec.hidden[0]} and seed {fit.spec.seed} after {fit.steps} "
-            f"steps, on its {len(self.points.t)} training points."
+            "steps"
         )
+
+    @property
+    def where(self) -> str:
+        """Which network it is, and where its gradient is looked at, in words."""
+        return f"{self.name}, on its {len(self.points.t)} training points."
+
+    def classify(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the labels of points, shape (n, 2)."""
+        return np.asarray(self.fit.classify(x))
 
     def check(self, settings: CheckSettings) -> GradientReport:
         """Check the gradient that PyTorch computes, or one with a mistake."""

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
-from backproof.app import gradient, tape, test_error
+from backproof.app import gallery, gradient, planner, tape, test_error
 from backproof.app.addresses import read, written
 from backproof.app.section import Section
 from backproof.app.settings import unseen
@@ -76,26 +76,32 @@ class _Page:
                     tape.Settings,
                     partial(tape.make_run, self._train.network),
                     tape.show_run,
-                )
+                ),
+                self._section(
+                    query,
+                    "Classic mistakes",
+                    gallery.Settings,
+                    gallery.make_program,
+                    gallery.show_program,
+                ),
             ],
             "test-error": [
                 self._section(
                     query,
                     "What a test error is worth",
-                    test_error.StudySettings,
-                    test_error.make_study,
+                    test_error.Settings,
+                    test_error.Studies(self._train.network).make,
                     test_error.show_study,
                 ),
                 self._section(
                     query,
                     "How many test examples are needed",
-                    test_error.PlanSettings,
-                    test_error.make_plans,
-                    test_error.show_plan,
+                    planner.Settings,
+                    planner.make_plans,
+                    planner.show_plans,
                 ),
             ],
         }
-        self._filled: set[str] = set()
 
     def _section(
         self,
@@ -140,12 +146,8 @@ class _Page:
                             section.build()
 
     async def fill(self) -> None:
-        """Compute what the shown panel shows, if that was not done."""
+        """Compute what the shown panel shows; the network may have learned meanwhile."""
         panel = self._look.panel
-        if panel in self._filled:
-            return
-        # The network may have learned meanwhile.
-        self._filled |= {panel} - {"gradient", "tape"}
         if panel == "train":
             if not self._train.begun:
                 await self._train.reset()

@@ -4,10 +4,12 @@ import asyncio
 import base64
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from nicegui import ui
 
 from backproof import plots
+from backproof.tape import Graph
 
 # Figures are drawn in the style of a moment, which is one for the whole process.
 _DRAWING = threading.Lock()
@@ -16,10 +18,22 @@ _DRAWING = threading.Lock()
 async def show_figure(draw: Callable[[], plots.Figure], name: str, description: str) -> None:
     """Show a figure with what it shows in words, and offer it as SVG and PNG."""
     drawn = await asyncio.to_thread(rendered, draw, "svg")
-    show_svg(drawn, name, description, draw)
+    _show_svg(drawn, name, description, draw)
 
 
-def show_svg(
+async def show_graph(graph: Graph, name: str) -> None:
+    """Show a computation graph, as large as it is."""
+    drawn = await asyncio.to_thread(graph.to_svg, "builtin")
+    _show_svg(
+        drawn.encode(),
+        name,
+        f"Computation graph of {name}: tensors with values, what was saved, and gradients",
+        partial(plots.graph, graph),
+        full=True,
+    )
+
+
+def _show_svg(
     drawn: bytes,
     name: str,
     description: str,
@@ -36,7 +50,7 @@ def show_svg(
     with ui.element("figure").classes(f"w-full m-0 {'' if full else 'max-w-3xl'}"):
         with ui.element("div").classes("w-full overflow-x-auto"):
             image = ui.element("img").classes("bg-white rounded")
-            image.classes("max-w-none md:max-w-full" if full else "w-full")
+            image.classes("max-w-none md:max-w-full" if full else "max-w-full")
         image.props["src"], image.props["alt"] = source, description
 
         async def png() -> None:

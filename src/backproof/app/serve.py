@@ -16,7 +16,7 @@ from nicegui import ui
 from backproof._core.errors import InputError
 from backproof.app.guard import Guard
 from backproof.app.page import add_page
-from backproof.app.train.worker import prepare
+from backproof.app.processes import prepare
 
 USUAL_PORT = 8765
 """Tried first where no port is asked for."""

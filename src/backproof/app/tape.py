@@ -2,14 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from nicegui import ui
 
-from backproof import plots, tape
+from backproof import tape
 from backproof.app.gradient import Network, Source
-from backproof.app.pictures import show_svg
+from backproof.app.pictures import show_graph
 from backproof.app.settings import choice, number
 from backproof.app.tables import show_table
 from backproof.lab.tables.tape import observation_table
@@ -18,7 +17,8 @@ from backproof.training.activations import activation_function
 STEP = "one step"
 """The program that is a training step of the network."""
 _PROGRAMS = {"program A": tape.run_program_a, "program B": tape.run_program_b}
-_ALL = 30
+_ALL = 12
+"""Gradients of one step; the programs have fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,7 @@ def _flowing(graph: tape.Graph, back: int) -> tape.Graph:
 async def show_run(run: tape.ProgramRun) -> None:
     """Show the graph of a run, its lines, and what was observed."""
     ui.label(run.title).classes("text-base font-medium")
-    drawn = await asyncio.to_thread(run.graph.to_svg, "builtin")
-    show_svg(
-        drawn.encode(),
-        run.name,
-        "Computation graph: every tensor with its value, what was saved, and its gradient",
-        partial(plots.graph, run.graph),
-        full=True,
-    )
+    await show_graph(run.graph, run.name)
     ui.label(run.source).classes("font-mono text-sm whitespace-pre overflow-x-auto w-full")
     if run.observations:
         show_table(observation_table(run))

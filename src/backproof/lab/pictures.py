@@ -77,9 +77,10 @@ def _sampling(run: LabRun) -> plots.Figure:
     )
 
 
-def sampling_panel(stage: SamplingStage, label: str) -> plots.SamplingPanel:
-    """Return what is drawn of one predictor's test error."""
-    hoeffding = next(one for one in stage.intervals if one.method == "hoeffding")
+def sampling_panel(
+    stage: SamplingStage, label: str, method: str = "hoeffding"
+) -> plots.SamplingPanel:
+    """Return what is drawn of one predictor's test error, with the interval of a method."""
     return plots.SamplingPanel(
         label=label,
         examples=stage.examples,
@@ -88,8 +89,7 @@ def sampling_panel(stage: SamplingStage, label: str) -> plots.SamplingPanel:
         bootstrap=stage.bootstrap,
         true_error=stage.true_error,
         observed=stage.observed / stage.examples,
-        interval=(hoeffding.lower, hoeffding.upper),
-        confidence=hoeffding.confidence,
+        interval=next(one for one in stage.intervals if one.method == method),
     )
 
 

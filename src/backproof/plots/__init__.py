@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from backproof.plots.boundary import boundaries, boundary
 from backproof.plots.comparison import comparison, ranking
-from backproof.plots.coverage import coverages
+from backproof.plots.coverage import coverage_growth, coverages
 from backproof.plots.graph import graph
 from backproof.plots.intervals import IntervalPanel, intervals
 from backproof.plots.losses import LossCurve, losses
@@ -25,6 +25,7 @@ __all__ = [
     "boundaries",
     "boundary",
     "comparison",
+    "coverage_growth",
     "coverages",
     "graph",
     "intervals",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from backproof.plots import style
+from backproof.risk import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +30,8 @@ class SamplingPanel:
     """The true error, a rate."""
     observed: float
     """Error on the one test set, a rate."""
-    interval: tuple[float, float]
-    """Hoeffding interval from the one test set, rates."""
-    confidence: float
-    """Its confidence."""
+    interval: Interval
+    """Interval from the one test set."""
 
 
 @style.styled
@@ -58,7 +57,7 @@ def sampling(panels: Sequence[SamplingPanel]) -> Figure:
 
 def _right_end(panel: SamplingPanel) -> float:
     last = max(np.flatnonzero(panel.simulated)[-1], np.flatnonzero(panel.bootstrap)[-1])
-    return 100 * max(float(last) / panel.examples, panel.interval[1]) * 1.03
+    return 100 * max(float(last) / panel.examples, panel.interval.upper) * 1.03
 
 
 def _panel(ax: Axes, panel: SamplingPanel) -> None:
@@ -84,15 +83,15 @@ def _panel(ax: Axes, panel: SamplingPanel) -> None:
     ax.axvline(
         100 * panel.observed, color=style.ONE_SET, linestyle=":", label="that test set's error"
     )
-    lower, upper = (100 * end for end in panel.interval)
+    interval = panel.interval
     top = 1.12 * max(simulated.max(), exact.max(), bootstrap.max())
     ax.plot(
-        [lower, upper],
+        [100 * interval.lower, 100 * interval.upper],
         [top, top],
         color=style.ONE_SET,
         marker="|",
         markersize=8,
-        label=f"its Hoeffding interval ({panel.confidence:.0%})",
+        label=f"its {interval.method} interval ({100 * interval.confidence:.6g} %)",
     )
     ax.set_ylim(0, 1.08 * top)
     ax.xaxis.set_major_locator(MaxNLocator(8))

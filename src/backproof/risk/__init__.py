@@ -31,7 +31,7 @@ from backproof.risk.metrics.measurement import Measurement
 from backproof.risk.metrics.scores import SCORE_METRICS, measure_scores
 from backproof.risk.metrics.table import METRICS
 from backproof.risk.monitor import Monitor
-from backproof.risk.observed import Coverage, observed_coverage
+from backproof.risk.observed import Coverage, covered_sets, observed_coverage
 from backproof.risk.plan import Plan, plan, plan_curves, plan_margin, plans
 from backproof.risk.planning.methods import PLANS
 from backproof.risk.rank import rank
@@ -93,6 +93,7 @@ __all__ = [
     "coverage",
     "coverage_curve",
     "coverages",
+    "covered_sets",
     "gap",
     "interval",
     "mean_coverage",

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from backproof._core.checks import rates
 from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof.risk.coverage import coverage, covers
@@ -66,21 +67,48 @@ def observed_coverage(
     InputError
         If an argument is out of range.
     """
-    counts = np.asarray(errors)
-    if counts.size == 0 or counts.min() < 0 or counts.max() > law.examples:
-        raise InputError(
-            f"errors must be counts from 0 to {law.examples}, the size of a test set, and at least "
-            "one of them"
-        )
-    distinct, times = np.unique(counts, return_counts=True)
-    lower, upper = interval_bounds(distinct, law.examples, confidence, method)
-    covered = int(times[covers(lower, upper, error)].sum())
+    which = covered_sets(method, errors, law.examples, confidence, error=error)
+    covered = int(which.sum())
     return Coverage(
         method=method,
         confidence=confidence,
         examples=law.examples,
         covered=covered,
-        sets=len(counts),
+        sets=len(which),
         exact=coverage(method, law.examples, error, confidence, law=law),
-        uncertainty=interval(covered, len(counts)),
+        uncertainty=interval(covered, len(which)),
     )
+
+
+def covered_sets(
+    method: str, errors: ArrayLike, examples: int, confidence: float = 0.95, *, error: float
+) -> NDArray[np.bool_]:
+    """Return which test sets have an interval that covers the true error, shape (sets,).
+
+    Parameters
+    ----------
+    method
+        A key of `METHODS`.
+    errors
+        Number of errors in each test set, shape (sets,).
+    examples
+        Size of each test set, at least 1.
+    confidence
+        The intervals' nominal confidence, in (0, 1).
+    error
+        The true error rate, in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    counts = np.asarray(errors)
+    if counts.size == 0 or counts.min() < 0 or counts.max() > examples:
+        raise InputError(
+            f"errors must be counts from 0 to {examples}, the size of a test set, and at least "
+            "one of them"
+        )
+    distinct, places = np.unique(counts, return_inverse=True)
+    lower, upper = interval_bounds(distinct, examples, confidence, method)
+    return covers(lower, upper, float(rates("error", error)))[places]

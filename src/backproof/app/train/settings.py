@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from backproof import training
 from backproof.app.settings import choice, number, unseen
 
-DRAWN = ("lab", "moons", "circles", "spirals")
+LAB = "lab"
+"""The data set whose law the lab knows."""
+DRAWN = (LAB, "moons", "circles", "spirals")
 """Data sets that are drawn."""
 OWN = "own points"
 """The data set of points that were set with the mouse, typed, or uploaded."""
@@ -15,7 +17,7 @@ OWN = "own points"
 class Settings:
     """What the panel is set to."""
 
-    data: str = choice("lab", "Data", (*DRAWN, OWN))
+    data: str = choice(LAB, "Data", (*DRAWN, OWN))
     points: int = number(200, "Training points", least=2, most=2000, even=True)
     sample: int = number(0, "Seed of the data", least=0, most=2**31)
     hidden: tuple[int, ...] = number((5, 100), "Hidden sizes", least=1, most=500)

@@ -1,13 +1,12 @@
 """The process that an open page trains in."""
 
 import asyncio
-import multiprocessing
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.context import BaseContext
 from typing import Any
 
 from backproof._core.errors import BackproofError
+from backproof.app import processes
 from backproof.app.train import job
 from backproof.app.train.settings import Settings
 from backproof.training import Fits
@@ -18,23 +17,6 @@ class TrainingError(BackproofError):
 
 
 _GONE = "the page was closed"
-
-
-def _context() -> BaseContext:
-    # A process that has imported PyTorch forks those that train, so that each starts at once.
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([job.__name__])
-    return context
-
-
-def prepare() -> None:
-    """Start the process that the others are forked from, which takes seconds."""
-    process: Any = _context().Process  # type: ignore[attr-defined]
-    first = process(target=int, daemon=True)
-    first.start()
-    first.join()
 
 
 class Worker:
@@ -97,7 +79,7 @@ class Worker:
         return answer
 
     def _start(self) -> None:
-        context: Any = _context()
+        context: Any = processes.context()
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=job.work, args=(theirs,), daemon=True)
         self._process.start()
