@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -14,6 +15,7 @@ from scipy import stats
 from tests.app.conftest import Open
 
 from backproof import datasets, risk, training
+from backproof.app.train.record import PageRun
 from backproof.lab.gallery import explain_program
 
 pytestmark = pytest.mark.browser
@@ -216,6 +218,38 @@ def test_networks_are_saved_as_picture_weights_and_code(open_page: Open) -> None
     names: dict[str, Any] = {}
     exec(saved(page, "First network as Python code").read_text(encoding="utf-8"), names)
     assert names["score"](x) == pytest.approx(expected[0].score(x).detach().numpy(), rel=1e-9)
+
+
+def test_the_record_and_the_report_say_what_the_page_shows(open_page: Open) -> None:
+    page = open_page("?data=moons&hidden=3,5&networks=2&pace=20&steps=40")
+    waits_at(page, 0)
+    press(page, "Play")
+    expect(status(page)).to_contain_text("done", timeout=TIMEOUT)
+    run = PageRun.from_json(saved(page, "Every number as JSON").read_bytes())
+    data = datasets.named("moons", n=200, seed=0)
+    assert data.t is not None
+    t = np.where(data.t == data.classes[0], -1, 1)
+    expected = training.fit([3, 5], range(2), data.x, t, steps=40)
+    counts = expected.test_errors(data.x, t).tolist()
+    assert [size.errors for size in run.training] == [tuple(counts[:2]), tuple(counts[2:])]
+    assert (run.step, run.test_points, len(run.losses[0].median)) == (40, 1000, 41)
+    for size in run.test:
+        assert size.mean is not None
+        assert size.mean.estimate == pytest.approx(sum(size.errors) / 2000)
+        assert size.mean.lower < size.mean.estimate < size.mean.upper
+    expect(page.get_by_text(f"{counts[0]} errors on 200 training points")).to_be_visible()
+    shown = page.get_by_text(re.compile("on 1000 test points")).first.inner_text()
+    assert f", {run.test[0].errors[0]} on 1000" in shown
+
+    text = saved(page, "Report as HTML").read_text(encoding="utf-8")
+    report = page.context.new_page()
+    report.set_content(text)
+    assert report.get_by_role("heading", level=1).inner_text() == "Networks trained on moons"
+    assert report.locator("img").count() == 4
+    expect(report.get_by_role("cell", name=f"{counts[2]}, {counts[3]}")).to_be_visible()
+    again = open_page(report.locator("pre").inner_text().removeprefix("/"))
+    waits_at(again, 0)
+    assert again.get_by_label("Hidden sizes", exact=True).input_value() == "3,5"
 
 
 def upload(page: Page, text: str) -> None:

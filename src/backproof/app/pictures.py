@@ -11,8 +11,8 @@ from nicegui import ui
 from backproof import plots
 from backproof.tape import Graph
 
-# Figures are drawn in the style of a moment, which is one for the whole process.
-_DRAWING = threading.Lock()
+DRAWING = threading.Lock()
+"""Held while figures are drawn: the style of a moment is one for the whole process."""
 
 
 async def show_figure(draw: Callable[[], plots.Figure], name: str, description: str) -> None:
@@ -65,5 +65,5 @@ def _show_svg(
 
 def rendered(draw: Callable[[], plots.Figure], suffix: str) -> bytes:
     """Return a figure as a file, drawn while no other is."""
-    with _DRAWING:
+    with DRAWING:
         return plots.rendered(draw(), suffix)

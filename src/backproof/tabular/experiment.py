@@ -12,15 +12,14 @@ from backproof._core import seeds
 from backproof._core.progress import Progress, silent
 from backproof._core.provenance import provenance
 from backproof.datasets import Dataset
-from backproof.risk import Interval, interval, mean_interval
+from backproof.risk import Interval, interval
 from backproof.tabular.config import TableConfig
+from backproof.tabular.outcome import loss_rows, size_rows
 from backproof.tabular.plane import plane_picture
 from backproof.tabular.preparation import Scaling, Split, class_index, loss_of, scaling, split
-from backproof.tabular.record import LossRow, SizeRow, TableRun
+from backproof.tabular.record import TableRun
 from backproof.tabular.saved import ModelCard, TrainedModel
 from backproof.training import Fits, fit, sweep
-
-_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def train_on_table(
@@ -78,8 +77,8 @@ def train_on_table(
         test_rows=len(parts.test_t),
         constant=tuple(np.array(data.features)[constant].tolist()),
         engine=fits.engine,
-        sizes=_size_rows(config, fits, scale(parts.test_x), parts.test_t),
-        losses=tuple(_loss_row(fits.usable.of_size(size)) for size in fits.usable.sizes),
+        sizes=size_rows(fits, scale(parts.test_x), parts.test_t, config.confidence),
+        losses=loss_rows(fits),
         plane=plane_picture(parts, scale, fits, data.bayes_score),
         majority=_majority(config, parts),
         together=_together(config, model, parts.test_x, numbers),
@@ -117,37 +116,6 @@ def _train(
         **spread,
     )
     return found
-
-
-def _size_rows(
-    config: TableConfig, fits: Fits, x: NDArray[np.float64], t: NDArray[np.int64]
-) -> tuple[SizeRow, ...]:
-    rows = []
-    for size in fits.error_quantiles(x, t, _QUANTILES):
-        networks = fits.of_size(size.hidden)
-        usable = networks.usable
-        wrong = [one.classify(x).numpy() != t for one in usable]
-        rows.append(
-            SizeRow(
-                hidden=size.hidden,
-                errors=size.errors,
-                diverged=tuple(map(str, networks.diverged)),
-                quantiles=size.quantiles,
-                # The share of the networks that are wrong about a row is a loss in [0, 1].
-                mean=mean_interval(np.mean(wrong, axis=0), config.confidence) if usable else None,
-            )
-        )
-    return tuple(rows)
-
-
-def _loss_row(fits: Fits) -> LossRow:
-    lower, median, upper = fits.loss_quantiles((0.1, 0.5, 0.9)).tolist()
-    return LossRow(
-        hidden=fits[0].spec.hidden,
-        median=tuple(median),
-        lower=tuple(lower),
-        upper=tuple(upper),
-    )
 
 
 def _majority(config: TableConfig, parts: Split) -> Interval:

@@ -1,6 +1,8 @@
 """The tables of a run on a table."""
 
-from backproof._core.numbers import Value
+from collections.abc import Iterable
+
+from backproof._core.numbers import Value, counted
 from backproof.report import Column, Table
 from backproof.tabular.config import format_size
 from backproof.tabular.record import SizeRow, TableRun
@@ -16,12 +18,34 @@ _LEVELS = (
 
 def errors_table(run: TableRun) -> Table:
     """Return, for each size, the test error over seeds, and its mean with an interval."""
-    confidence = f"{100 * run.config.confidence:g} %"
+    config = run.config
+    return size_table(
+        run.sizes,
+        tested_on=f"{run.test_rows} rows",
+        seeds=config.seeds,
+        confidence=config.confidence,
+    )
+
+
+def size_table(sizes: Iterable[SizeRow], *, tested_on: str, seeds: int, confidence: float) -> Table:
+    """Return test errors over seeds by size.
+
+    Parameters
+    ----------
+    sizes
+        The rows.
+    tested_on
+        What they were tested on, with its number.
+    seeds
+        Networks of each size.
+    confidence
+        Of the intervals.
+    """
     return Table(
         name="test-errors",
         caption=(
-            f"Test error in % on {run.test_rows} rows over {run.config.seeds} seeds; "
-            f"{confidence} interval for the mean true error of the networks of a size."
+            f"Test error in % on {tested_on} over {counted(seeds, 'seed')}; {100 * confidence:g} % "
+            "interval for the mean true error of the networks of a size."
         ),
         columns=(
             Column(header="hidden"),
@@ -30,7 +54,7 @@ def errors_table(run: TableRun) -> Table:
             Column(header="from", style="percent", digits=2),
             Column(header="to", style="percent", digits=2),
         ),
-        rows=tuple(_row(size) for size in run.sizes),
+        rows=tuple(_row(size) for size in sizes),
     )
 
 

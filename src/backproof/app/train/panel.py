@@ -17,6 +17,7 @@ from backproof.app.train.editor import Editor
 from backproof.app.train.job import Frame, Line, shown_of
 from backproof.app.train.losses import LossChart
 from backproof.app.train.points import Points, points_of
+from backproof.app.train.record import Trained
 from backproof.app.train.saved import SAVED
 from backproof.app.train.settings import OWN, Settings
 from backproof.app.train.view import View
@@ -46,6 +47,7 @@ class Panel:
         self._tell = changed
         self._worker = Worker()
         self._points: Points | None = None
+        self._begun_with = settings
         self._bayes: tuple[Line, ...] = ()
         self._scene = scene.Scene(1.0)
         self._views: list[View] = []
@@ -110,17 +112,18 @@ class Panel:
         self._pause()
         if not self.begun:
             await self.reset()
-        fits, points = await self._everything()
+        trained = await self._trained()
+        fits = trained.fits
         fit = shown_of(fits.of_size(fits.sizes[0]))
         if self._network is None or self._network.fit.steps != fit.steps:
-            self._network = Network(fit, points)
+            self._network = Network(fit, trained.points)
         return self._network
 
-    async def _everything(self) -> tuple[training.Fits, Points]:
+    async def _trained(self) -> Trained:
         async with self._busy:
             if self._points is None:
                 raise TrainingError("there is no network yet: its data are not complete")
-            return await self._worker.fits(), self._points
+            return Trained(self._begun_with, self._points, await self._worker.fits())
 
     async def reset(self) -> None:
         """Begin again with the same weights, on the data that the controls ask for."""
@@ -128,11 +131,12 @@ class Panel:
         self.begun, self._network = True, None
         async with self._busy:
             self._editor.set_visible(self.settings.data == OWN)
+            settings = self._begun_with = self.settings
             try:
-                self._points = await asyncio.to_thread(points_of, self.settings)
+                self._points = await asyncio.to_thread(points_of, settings)
                 self._scene = scene.Scene(self._points.window)
                 self._bayes = await asyncio.to_thread(_bayes, self._points)
-                frame = await self._worker.start(self.settings)
+                frame = await self._worker.start(settings)
             except BackproofError as error:
                 self._fail(error)
                 return
@@ -212,10 +216,10 @@ class Panel:
             if self._points is not None:
                 self._show(frame)
 
-    async def _save(self, name: str, made: Callable[[training.Fits, Points], bytes]) -> None:
+    async def _save(self, name: str, made: Callable[[Trained], bytes]) -> None:
         try:
-            fits, points = await self._everything()
-            ui.download(await asyncio.to_thread(made, fits, points), name)
+            trained = await self._trained()
+            ui.download(await asyncio.to_thread(made, trained), name)
         except BackproofError as error:
             self._say(str(error))
 
