@@ -26,6 +26,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/gradcheck.py
 	$(BIN)/python benchmarks/tape.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/app.py
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python benchmarks/risk.py
 	$(BIN)/python benchmarks/scale.py
