@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 OUT ?= backproof-lab
 
-.PHONY: app lab test check bench clean
+.PHONY: app lab test check bench pictures clean
 
 lab: $(VENV)/installed
 	$(BIN)/backproof lab --out "$(OUT)"
@@ -30,6 +30,9 @@ bench: $(VENV)/installed-dev
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python benchmarks/risk.py
 	$(BIN)/python benchmarks/scale.py
+
+pictures: $(VENV)/installed-dev
+	BACKPROOF_PICTURES=docs/images $(BIN)/python -m pytest tests/app/test_app_pictures.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

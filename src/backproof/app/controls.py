@@ -84,7 +84,7 @@ def _slider(setting: Setting, value: float, changed: Callable[..., Any]) -> None
     control = setting.control
     assert control.least is not None
     assert control.most is not None
-    with ui.column().classes("gap-4"):
+    with ui.column().classes("gap-8"):
         ui.label(control.label).classes("text-xs")
         step = 1 if setting.kind is int else 0.25
         slider = _Slider(min=control.least, max=control.most, step=step, value=value)

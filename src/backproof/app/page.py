@@ -14,6 +14,7 @@ from backproof.app.section import Section
 from backproof.app.settings import unseen
 from backproof.app.train import settings as train_settings
 from backproof.app.train.panel import Panel
+from backproof.plots import style
 
 _PANELS = {"train": "Train", "gradient": "Gradient", "tape": "Tape", "test-error": "Test error"}
 _COLOURS = {"auto": "As the system", "light": "Light", "dark": "Dark"}
@@ -117,7 +118,7 @@ class _Page:
 
     def build(self) -> None:
         """Make everything that needs no computing."""
-        ui.colors(primary="#005A8C")
+        ui.colors(primary=style.NEGATIVE)  # told from white and from black
         self._dark = ui.dark_mode(_DARK[self._look.colours])
         with ui.header().classes("items-center gap-x-4 gap-y-0 py-1"):
             ui.label("Backproof").classes("text-xl font-medium").props("role=heading aria-level=1")

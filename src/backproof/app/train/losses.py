@@ -49,7 +49,7 @@ def _curve(
     return {
         "name": name,
         "type": "line",
-        "showSymbol": False,
+        "showSymbol": len(points) == 1,  # a line of one point is none
         "data": [[step, loss] for step, loss in points if loss > 0],
         "lineStyle": {"type": line, "color": color, "width": 2},
         "itemStyle": {"color": color},

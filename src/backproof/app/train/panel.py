@@ -92,7 +92,7 @@ class Panel:
             for button in (self._play, step, reset, new):
                 button.props("no-caps unelevated")
             saves = ui.dropdown_button("Save", icon="download", auto_close=True)
-            with saves.props("no-caps outline"):
+            with saves.props("no-caps unelevated"):
                 for text, (name, made) in SAVED.items():
                     ui.item(text, on_click=partial(self._save, name, made))
 
