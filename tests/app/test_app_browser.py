@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -92,6 +93,20 @@ def test_training_ends_at_the_last_step(open_page: Open) -> None:
     press(page, "Play")
     expect(status(page)).to_contain_text("Step 12 of 12: done", timeout=TIMEOUT)
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
+def test_a_long_training_is_stopped_at_once(open_page: Open) -> None:
+    page = open_page(
+        "?hidden=500,499,498,497&networks=16&points=2000&steps=100000&pace=1000", height=1000
+    )
+    waits_at(page, 0)
+    press(page, "Play")
+    expect(status(page)).not_to_contain_text("Step 0 of", timeout=TIMEOUT)
+    began = monotonic()
+    press(page, "Reset")
+    waits_at(page, 0)
+    # A thousand steps take minutes.
+    assert monotonic() - began < 30
 
 
 def test_divergence_is_said_in_words(open_page: Open) -> None:
@@ -209,8 +224,9 @@ def test_networks_are_saved_as_picture_weights_and_code(open_page: Open) -> None
     expect(status(page)).to_contain_text("done", timeout=TIMEOUT)
     x, t = datasets.lab_mixture().sample(200, seed=0)
     expected = training.fit([3, 5], range(2), x, t, steps=20)
-    assert saved(page, "Picture as PNG").read_bytes().startswith(b"\x89PNG")
-    assert b"<svg" in saved(page, "Picture as SVG").read_bytes()
+    for what in ("Boundaries", "Losses", "Weights of the first network"):
+        assert saved(page, f"{what} as PNG").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in saved(page, f"{what} as SVG").read_bytes()
     fits = training.load_fits(saved(page, "All weights as safetensors"))
     for one, other in zip(fits, expected, strict=True):
         assert one.spec == other.spec

@@ -240,6 +240,13 @@ CASES: dict[str, Draw] = {
     "comparison, losses": lambda: plots.comparison(risk.compare([0.5, 4.0], [1, 3], high=5)),
     "ranking": lambda: plots.ranking(ranked(2)),
     "ranking, many": lambda: plots.ranking(ranked(12)),
+    "weights": lambda: plots.weights(trained(5, seeds=1)[0].layers, "H = 5"),
+    "weights, many units": lambda: plots.weights(trained(500, seeds=1)[0].layers, "H = 500"),
+    "weights, two hidden layers": lambda: plots.weights(
+        trained((8, 4), seeds=1, loss="softmax")[0].layers, "H = 8-4"
+    ),
+    "weights, not finite": lambda: plots.weights(diverged(1)[0].layers, "diverged"),
+    "weights, none": lambda: plots.weights([np.zeros((3, 1))], "zero"),
     "graph": lambda: plots.graph(tape.run_programs()[0].graph),
 }
 

@@ -13,6 +13,7 @@ from backproof.plots.sampling import SamplingPanel, sampling
 from backproof.plots.seeds import SeedErrors, seed_errors
 from backproof.plots.style import FORMATS, rendered, save, save_all, svg
 from backproof.plots.sweep import PublishedDifference, sweep
+from backproof.plots.weights import weights
 
 __all__ = [
     "FORMATS",
@@ -39,4 +40,5 @@ __all__ = [
     "seed_errors",
     "svg",
     "sweep",
+    "weights",
 ]

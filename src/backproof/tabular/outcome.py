@@ -45,9 +45,13 @@ def size_rows(
 
 
 def loss_rows(fits: Fits) -> tuple[LossRow, ...]:
-    """Return the training losses of each size with a network that did not diverge."""
+    """Return the training losses of each size with a network that did not diverge.
+
+    Before the first step of a `backproof.training.Trainer` none is known.
+    """
     usable = fits.usable
-    return tuple(_loss_row(usable.of_size(size)) for size in usable.sizes)
+    sizes = [usable.of_size(size) for size in usable.sizes]
+    return tuple(_loss_row(size) for size in sizes if len(size[0].losses))
 
 
 def _loss_row(fits: Fits) -> LossRow:

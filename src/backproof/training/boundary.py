@@ -26,6 +26,8 @@ WindowLike = float | Sequence[Sequence[float]]
 
 _POINT = 1e-9
 """Size in cells below which a line is a point: classes that only touch there, told by rounding."""
+_FLAT = 1e-290
+"""Slope of a score, relative to its largest value, below which a curvature would overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +287,11 @@ def _level_curvature(grid: Grid, levels: Array) -> Array:
     s_xy, s_xx = np.gradient(s_x, up, across, edge_order=2)
     s_yy = np.gradient(s_y, up, axis=0, edge_order=2)
     slope = np.hypot(s_x, s_y)
-    bend = s_xx * s_y**2 - 2 * s_xy * s_x * s_y + s_yy * s_x**2
     # Where the score is flat there is no direction, hence no curvature.
-    curvature: Array = np.divide(bend, slope**3, out=np.zeros_like(bend), where=slope > 0)
+    steep = slope > _FLAT
+    x, y, bend = (
+        np.divide(value, slope, out=np.zeros_like(slope), where=steep)
+        for value in (s_x, s_y, np.ones_like(slope))
+    )
+    curvature: Array = bend * (s_xx * y**2 - 2 * s_xy * x * y + s_yy * x**2)
     return curvature

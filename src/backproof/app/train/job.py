@@ -4,6 +4,7 @@ import pickle
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ Line = tuple[tuple[float, float], ...]
 FITS = None
 """The request for all networks."""
 _RESOLUTION = 71
+_LONGEST = 0.2
+"""Seconds of training without an answer: whoever waits for it cannot pause or begin anew."""
 _MOST_LOSSES = 150
 """Points of a loss curve that are sent to the page."""
 
@@ -75,8 +78,12 @@ class Job:
         )
 
     def advance(self, steps: int) -> Frame:
-        """Take steps, and return what is then to be seen."""
-        self._trainer.advance(steps)
+        """Take so many steps, or fewer where they are slow, and return what is then to be seen."""
+        end = monotonic() + _LONGEST
+        for _ in range(steps):
+            self._trainer.advance()
+            if self._trainer.done or monotonic() > end:
+                break
         return self.frame()
 
     def fits(self) -> training.Fits:

@@ -98,8 +98,8 @@ def _pictures(run: PageRun) -> Iterator[tuple[str, Callable[[], plots.Figure]]]:
         yield f"boundary-{format_size(one.hidden)}", draw
     if run.losses:
         yield "losses", partial(draw_losses, run.losses, run.settings.networks)
-        if run.test:
-            yield "seeds", partial(draw_errors, run.test, run.test_points)
+    if any(size.errors for size in run.test):
+        yield "seeds", partial(draw_errors, run.test, run.test_points)
 
 
 def _made(run: PageRun) -> tuple[Block, ...]:

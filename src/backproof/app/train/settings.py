@@ -26,5 +26,5 @@ class Settings:
     activation: str = choice("tanh", "Activation", training.ACTIVATIONS)
     rate: float = number(0.1, "Learning rate", least=1e-6, most=1e6)
     steps: int = number(1000, "Steps", least=1, most=100_000)
-    pace: int = number(5, "Steps a picture", least=1, most=1000)
+    pace: int = number(5, "Steps a picture, at most", least=1, most=1000)
     own: str = unseen("")

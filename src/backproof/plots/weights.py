@@ -1,0 +1,90 @@
+"""The weights of a network, a line each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from backproof.plots import style
+
+Array = NDArray[np.float64]
+
+_WIDEST = 3.0
+_LARGEST_UNIT = 9.0
+_FEW = 40  # units with lines of full width; more of them would hide each other
+_HEIGHT = 300.0  # points that a column of units has
+_SIGNS = (
+    ("positive weight", 1, style.POSITIVE, "-"),
+    ("negative weight", -1, style.NEGATIVE, "--"),
+)
+
+
+@style.styled
+def weights(layers: Sequence[ArrayLike], title: str) -> Figure:
+    """Draw the units of each layer in a column and a line for each weight.
+
+    The larger a weight, the wider its line; biases are not drawn.
+
+    Parameters
+    ----------
+    layers
+        Weights of each layer, shape (inputs + 1, outputs), the biases as the last row, as
+        `backproof.training.Fit.layers` has them. What is not finite is left out.
+    title
+        What stands above.
+    """
+    matrices = [np.asarray(layer, dtype=np.float64)[:-1] for layer in layers]
+    figure, axes = style.new_figure(5.0, 5.0)
+    ax = axes[0, 0]
+    ax.axis("off")
+    largest = max(float(np.abs(one[np.isfinite(one)]).max(initial=0)) for one in matrices) or 1.0
+    for name, sign, color, line in _SIGNS:
+        ax.plot([], [], color=color, linestyle=line, label=name)
+        for place, matrix in enumerate(matrices):
+            _lines(ax, place, sign * matrix / largest, color, line)
+    for place, units in enumerate([len(matrices[0]), *(one.shape[1] for one in matrices)]):
+        _units(ax, place, units)
+    ax.set(xlim=(-0.2, len(matrices) + 0.2), ylim=(0, 1), title=title)
+    style.legend_below(figure, [ax], columns=2)
+    return figure
+
+
+def _heights(units: int) -> Array:
+    """Return where the units of a column are, the first one on top."""
+    return 1 - (np.arange(units) + 0.5) / units
+
+
+def _lines(ax: Axes, place: int, relative: Array, color: str, line: str) -> None:
+    """Draw the positive ones of a layer's weights, which are relative to the largest of all."""
+    first, last = np.nonzero((relative > 0) & np.isfinite(relative))
+    left, right = (_heights(units) for units in relative.shape)
+    widest = _WIDEST * min(1.0, _FEW / max(relative.shape))
+    ends = np.empty((len(first), 2, 2))
+    ends[:, 0, 0], ends[:, 1, 0] = place, place + 1
+    ends[:, 0, 1], ends[:, 1, 1] = left[first], right[last]
+    ax.add_collection(
+        LineCollection(
+            list(ends),
+            linewidths=widest * (0.07 + relative[first, last]),
+            colors=color,
+            linestyles=line,
+            alpha=0.7,
+        )
+    )
+
+
+def _units(ax: Axes, place: int, units: int) -> None:
+    size = min(_LARGEST_UNIT, _HEIGHT / (1.5 * units))
+    ax.plot(
+        np.full(units, place),
+        _heights(units),
+        linestyle="none",
+        marker="o",
+        markersize=size,
+        markerfacecolor="white",
+        markeredgecolor="#444444",
+        markeredgewidth=min(1.0, size / 6),
+    )
