@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "backproof"
 JOBS = {"tape", "gradcheck", "training", "risk", "datasets"}
 BELOW = {
     "cli": {"app", "lab", "tabular", "report", "plots", "_core", *JOBS},
+    "pytest_plugin": {"tape", "gradcheck", "risk", "_core"},
     "app": {"lab", "tabular", "report", "plots", "_core", *JOBS},
     "lab": {"report", "plots", "_core", *JOBS},
     "tabular": {"report", "plots", "_core", "training", "risk", "datasets"},
@@ -29,6 +30,7 @@ BELOW = {
 ONLY_IMPORTERS = {
     "matplotlib": {"plots"},
     "jinja2": {"report"},
+    "pytest": {"pytest_plugin"},
     "click": {"cli"},
     "rich": {"cli", "tape"},
     "torch": {"tape", "gradcheck", "training", "lab", "tabular", "app"},
@@ -63,7 +65,8 @@ def modules() -> list[Path]:
 
 def package(path: Path) -> str:
     parts = path.relative_to(SOURCE).parts
-    return parts[0] if len(parts) > 1 else ""
+    name = parts[0].removesuffix(".py")
+    return "" if name.startswith("__") else name
 
 
 def violations(path: Path, found: Iterator[str]) -> list[str]:

@@ -5,6 +5,7 @@ PyTorch.
 """
 
 from backproof.risk.bootstrap import Bootstrap, BootstrapInterval, bootstrap
+from backproof.risk.bound import Decision, ErrorBound, bound_error
 from backproof.risk.certificate import Certificate, Statement
 from backproof.risk.certify import certify
 from backproof.risk.compare import compare
@@ -59,6 +60,8 @@ __all__ = [
     "Counts",
     "Coverage",
     "CoverageCurve",
+    "Decision",
+    "ErrorBound",
     "Gap",
     "Guarantee",
     "Interval",
@@ -80,6 +83,7 @@ __all__ = [
     "Statement",
     "WorstCoverage",
     "bootstrap",
+    "bound_error",
     "certify",
     "certify_counts",
     "certify_table",

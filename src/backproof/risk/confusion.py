@@ -42,6 +42,11 @@ class Confusion(ArrayResult):
         """Number of examples."""
         return int(self.counts.sum())
 
+    @property
+    def errors(self) -> int:
+        """Number of examples whose predicted label is not the true one."""
+        return self.examples - int(self.counts.trace())
+
     def __add__(self, other: "Confusion") -> "Confusion":
         """Return the matrix of both sets of examples; `InputError` where the labels differ."""
         if not isinstance(other, Confusion):
