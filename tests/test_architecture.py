@@ -12,10 +12,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "backproof"
 
 JOBS = {"tape", "gradcheck", "training", "risk", "datasets"}
 BELOW = {
-    "cli": {"app", "lab", "tabular", "report", "plots", "_core", *JOBS},
+    "cli": {"app", "lab", "grading", "tabular", "report", "plots", "_core", *JOBS},
     "pytest_plugin": {"tape", "gradcheck", "risk", "_core"},
     "app": {"lab", "tabular", "report", "plots", "_core", *JOBS},
-    "lab": {"report", "plots", "_core", *JOBS},
+    "lab": {"grading", "report", "plots", "_core", *JOBS},
+    "grading": {"gradcheck", "training", "datasets", "_core"},
     "tabular": {"report", "plots", "_core", "training", "risk", "datasets"},
     "report": {"_core"},
     "plots": {"_core", *JOBS},
@@ -33,7 +34,7 @@ ONLY_IMPORTERS = {
     "pytest": {"pytest_plugin"},
     "click": {"cli"},
     "rich": {"cli", "tape"},
-    "torch": {"tape", "gradcheck", "training", "lab", "tabular", "app"},
+    "torch": {"tape", "gradcheck", "training", "grading", "lab", "tabular", "app"},
     "numba": {"training"},
     "nicegui": {"app"},
     "fastapi": {"app"},

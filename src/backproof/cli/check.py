@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from backproof._core.errors import InputError
+from backproof._core.sources import names_in, said, split_place
 
 _FOUND_SOMETHING = 1
 
@@ -41,7 +41,7 @@ def check(places: tuple[str, ...], as_json: bool, allow_unresolved: bool) -> int
     reports = []
     # With --json, standard output is for the reports alone.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        run_once = functools.cache(_names)
+        run_once = functools.cache(names_in)
         for name, case in [found for place in places for found in _cases(place, run_once)]:
             report = _run(name, case)
             reports.append((name, report))
@@ -76,14 +76,14 @@ def _run(name: str, case: Any) -> Any:
     except (Exception, SystemExit) as error:
         notes = "; ".join(getattr(error, "__notes__", []))
         where = f" ({notes})" if notes else ""
-        raise InputError(f"{name}: the target raised {_said(error)}{where}") from error
+        raise InputError(f"{name}: the target raised {said(error)}{where}") from error
 
 
 def _cases(place: str, names_of: Callable[[Path], dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Yield the cases of ``FILE.py:NAME``, or all of ``FILE.py``, with their names."""
     from backproof.gradcheck import Case, as_case
 
-    path, name = _split(place)
+    path, name = split_place(place)
     names = names_of(path)
     if not name:
         found = [(key, value) for key, value in names.items() if isinstance(value, Case)]
@@ -106,44 +106,10 @@ def _cases(place: str, names_of: Callable[[Path], dict[str, Any]]) -> Iterator[t
         raise InputError(f"{place}: {error}") from None
 
 
-def _split(place: str) -> tuple[Path, str]:
-    file, colon, name = place.rpartition(":")
-    if not colon or name.endswith(".py"):
-        file, name = place, ""
-    path = Path(file)
-    if not path.is_file():
-        missing = f"{path} is a folder" if path.is_dir() else f"there is no file {path}"
-        raise InputError(f"{missing}: expected FILE.py or FILE.py:NAME")
-    return path, name
-
-
-def _names(path: Path) -> dict[str, Any]:
-    """Run a file as a module; its folder can be imported from."""
-    module_name = f"_backproof_check_{path.stem}"  # never in the way of a module with that name
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path} is no Python file: expected FILE.py or FILE.py:NAME")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up
-    folder = str(path.parent.resolve())
-    if folder not in sys.path:
-        sys.path.append(folder)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{path} cannot be imported: {_said(error)}") from error
-    return vars(module)
-
-
 def _called(place: str, value: Any) -> Any:
     if not callable(value):
         return value
     try:
         return value()
     except (Exception, SystemExit) as error:
-        raise InputError(f"{place}() raised {_said(error)}") from error
-
-
-def _said(error: BaseException) -> str:
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}".removesuffix(": ")
+        raise InputError(f"{place}() raised {said(error)}") from error

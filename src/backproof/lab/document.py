@@ -6,6 +6,7 @@ from datetime import datetime
 from backproof import tape
 from backproof._core.numbers import counted, ordinal
 from backproof.gradcheck import Verdict
+from backproof.grading import Grade
 from backproof.lab import tables
 from backproof.lab.pictures import boundary_name
 from backproof.lab.record import LabRun
@@ -40,9 +41,10 @@ def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
         subtitle=(
             f"{networks} networks, sizes {', '.join(map(str, config.hidden))}, "
             f"{counted(config.seeds, 'seed')} each; run of {_minute(origin.created)} with seed "
-            f"{config.seed}."
+            f"{config.seed}." + ("" if run.grade is None else f" The model of {run.grade.place}.")
         ),
         sections=(
+            *(() if run.grade is None else (_own(run.grade),)),
             _found(run, svgs),
             _tape(run, svgs),
             _gradient(run, svgs),
@@ -55,6 +57,24 @@ def document(run: LabRun, svgs: Mapping[str, str]) -> Document:
 
 def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _own(grade: Grade) -> Section:
+    return Section(
+        title="Your model",
+        anchor="own",
+        blocks=(
+            Paragraph(
+                text=(
+                    "Everything below is about this implementation: its gradient is checked, and "
+                    "its networks learn by it, from the same initial weights as Backproof's own. "
+                    "Its scores are those of Backproof's model as far as the points below say; "
+                    "boundaries and test errors are computed from its trained parameters."
+                )
+            ),
+            tables.points_table(grade),
+        ),
+    )
 
 
 def _found(run: LabRun, svgs: Mapping[str, str]) -> Section:

@@ -17,12 +17,15 @@ from backproof.lab.config import LabConfig
 from backproof.lab.draws import training_sets
 from backproof.lab.gradient import gradient_stage
 from backproof.lab.networks import train, training_stage
+from backproof.lab.own import OwnModel, train_own
 from backproof.lab.record import FORMAT, LabRun
 from backproof.tape import run_programs
 from backproof.training import recording_on_cpu
 
 
-def run(config: LabConfig | None = None, progress: Progress = silent) -> LabRun:
+def run(
+    config: LabConfig | None = None, progress: Progress = silent, own: OwnModel | None = None
+) -> LabRun:
     """Run the whole experiment.
 
     Parameters
@@ -31,6 +34,9 @@ def run(config: LabConfig | None = None, progress: Progress = silent) -> LabRun:
         Its settings; ``None``: the published ones.
     progress
         Told how far each stage is.
+    own
+        Somebody's implementation of the model, to be run in place of `backproof.training.FFModel`:
+        its gradient is checked, and networks learn by it.
 
     Returns
     -------
@@ -40,10 +46,10 @@ def run(config: LabConfig | None = None, progress: Progress = silent) -> LabRun:
     """
     settings = LabConfig() if config is None else config
     with recording_on_cpu():
-        return _run(settings, progress)
+        return _run(settings, progress, own)
 
 
-def _run(settings: LabConfig, progress: Progress) -> LabRun:
+def _run(settings: LabConfig, progress: Progress, own: OwnModel | None) -> LabRun:
     origin = provenance(device="cpu", threads=torch.get_num_threads())
     seconds: dict[str, float] = {}
 
@@ -58,9 +64,13 @@ def _run(settings: LabConfig, progress: Progress) -> LabRun:
     with timed("tape"):
         tape = run_programs()
     with timed("gradient check"):
-        gradient = gradient_stage(settings, sets, progress)
+        gradient = gradient_stage(settings, sets, progress, None if own is None else own.subject)
     with timed("training"):
-        fits = train(settings, sets, progress)
+        fits = (
+            train(settings, sets, progress)
+            if own is None
+            else train_own(own, settings, sets, progress)
+        )
     with timed("boundaries"):
         training = training_stage(settings, data, sets, fits, progress)
     with timed("test error"):
@@ -75,4 +85,5 @@ def _run(settings: LabConfig, progress: Progress) -> LabRun:
         test_error=errors,
         comparisons=compare(settings, gradient, training, errors),
         claims=judge(gradient, training, errors),
+        grade=None if own is None else own.grade,
     )

@@ -4,26 +4,42 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backproof._core import seeds
 from backproof._core.progress import Progress
 from backproof.gradcheck import GradientReport, check, directional, sweep
+from backproof.grading.subject import Subject
 from backproof.lab.config import LabConfig
 from backproof.lab.draws import TrainingSets
+from backproof.lab.own import OwnLoss
 from backproof.lab.record import CheckDifferences, GradientStage, SeedVerdict
 from backproof.training import FFModel, mean_logistic_loss
 
 
-def gradient_stage(config: LabConfig, sets: TrainingSets, progress: Progress) -> GradientStage:
-    """Check the gradient of the largest untrained network of every seed."""
+def gradient_stage(
+    config: LabConfig, sets: TrainingSets, progress: Progress, own: Subject | None = None
+) -> GradientStage:
+    """Check the gradient of the largest untrained network of every seed.
+
+    Of `FFModel`, or of somebody's `own` model with the same parameters.
+    """
     hidden = max(config.hidden)
+
+    def checked(member: int) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None]:
+        model = FFModel(hidden, seed=sets.weight_seeds[member])
+        return (
+            (model, _loss(sets, member))
+            if own is None
+            else (OwnLoss(own, model, sets.t[member]), None)
+        )
+
     differences: dict[tuple[float, str], list[float]] = {}
     verdicts: list[SeedVerdict] = []
     total = len(sets.weight_seeds)
-    for member, weight_seed in enumerate(sets.weight_seeds):
-        model = FFModel(hidden, seed=weight_seed)
-        x, loss = torch.from_numpy(sets.x[member]), _loss(sets, member)
+    for member in range(total):
+        model, loss = checked(member)
+        x = torch.from_numpy(sets.x[member])
         seed = seeds.derive(config.seed, "check", member)
         for step in config.check_steps:
             for one in directional(model, x, loss=loss, step=step, seed=seed):
@@ -31,11 +47,12 @@ def gradient_stage(config: LabConfig, sets: TrainingSets, progress: Progress) ->
         verdicts.append(_verdict(check(model, x, loss=loss, seed=seed)))
         progress("gradient check", member + 1, total)
 
-    model = FFModel(hidden, seed=sets.weight_seeds[0])
-    points, labels = torch.from_numpy(sets.x[0]), torch.from_numpy(sets.t[0])
+    model, loss = checked(0)
+    points = torch.from_numpy(sets.x[0])
+    output = model(points).detach()
     return GradientStage(
         hidden=hidden,
-        loss=float(model.mean_loss(points, labels).detach()),
+        loss=float(output if loss is None else loss(output)),
         checks=tuple(
             CheckDifferences(tensor=tensor, step=step, differences=tuple(values))
             for (step, tensor), values in differences.items()
@@ -44,7 +61,7 @@ def gradient_stage(config: LabConfig, sets: TrainingSets, progress: Progress) ->
             sweep(
                 model,
                 points,
-                loss=_loss(sets, 0),
+                loss=loss,
                 directions=config.sweep_directions,
                 seed=seeds.derive(config.seed, "sweep"),
                 dtype=dtype,

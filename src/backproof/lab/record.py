@@ -8,6 +8,7 @@ from backproof._core.provenance import Provenance
 from backproof._core.results import Result
 from backproof.datasets import ClassErrors
 from backproof.gradcheck import Sweep, TensorCheck, Verdict
+from backproof.grading import Grade
 from backproof.lab.config import LabConfig
 from backproof.risk import Coverage, Gap, Interval, Plan
 from backproof.tape import ProgramRun
@@ -259,6 +260,8 @@ class LabRun(Result):
     """Published numbers beside ours."""
     claims: tuple[Claim, ...]
     """The published report's claims."""
+    grade: Grade | None = None
+    """What somebody's own model got that the lab was run on; ``None`` for Backproof's."""
 
     def __post_init__(self) -> None:
         sizes = self.config.hidden

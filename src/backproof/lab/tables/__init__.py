@@ -9,6 +9,7 @@ from backproof.lab.tables.certainty import (
 )
 from backproof.lab.tables.comparison import comparison_table
 from backproof.lab.tables.gradient import check_table, law_table, sweep_table, verdict_table
+from backproof.lab.tables.points import points_table
 from backproof.lab.tables.tape import observation_table
 from backproof.lab.tables.training import boundary_table, seeds_table
 
@@ -23,6 +24,7 @@ __all__ = [
     "observation_table",
     "one_set_table",
     "plan_table",
+    "points_table",
     "seeds_table",
     "sweep_table",
     "verdict_table",
