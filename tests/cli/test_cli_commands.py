@@ -46,7 +46,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch, tiny_run: lab.LabRun) -> list[lab.L
     """Let the lab have its run at once; return the configurations that it was asked for."""
     asked: list[lab.LabConfig] = []
 
-    def run(config: lab.LabConfig, progress: object) -> lab.LabRun:
+    def run(config: lab.LabConfig, progress: object, own: object) -> lab.LabRun:
         asked.append(config)
         return tiny_run
 
