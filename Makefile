@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 OUT ?= backproof-lab
 
-.PHONY: app lab test check bench pictures clean
+.PHONY: app lab test check bench docs pictures clean
 
 lab: $(VENV)/installed
 	$(BIN)/backproof lab --out "$(OUT)"
@@ -31,11 +31,15 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/risk.py
 	$(BIN)/python benchmarks/scale.py
 
+docs: $(VENV)/installed-dev
+	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build
+	@echo "The documentation is docs/_build/index.html"
+
 pictures: $(VENV)/installed-dev
 	BACKPROOF_PICTURES=docs/images $(BIN)/python -m pytest tests/app/test_app_pictures.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist docs/_build docs/_generated
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Backproof needs Python 3.11 or newer; name one with make PYTHON=...")'

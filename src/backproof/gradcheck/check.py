@@ -72,8 +72,8 @@ def check(
     Returns
     -------
     GradientReport
-        Its verdicts come from the discrepancy δ and its standard error σ: AGREE if |δ| ≤ cσ and
-        errors above 1 % would show, DISAGREE if |δ| > cσ at every step that can tell, else
+        Its verdicts come from the discrepancy δ and its standard error σ: AGREE if ``|δ| ≤ cσ``
+        and errors above 1 % would show, DISAGREE if ``|δ| > cσ`` at every step that can tell, else
         UNRESOLVED, with the reason. An AGREE may have a label: ``vacuous`` where slope and claim
         are zero, ``subgradient`` at a kink.
 

@@ -53,7 +53,7 @@ class Remainders(Result):
     order: float | None
     """Order p of the remainder, ~h^p, over the finest steps above the noise; ``None`` if hidden."""
     remainders: tuple[float, ...]
-    """|F(x + hu) - F(x) - h⟨g, u⟩| at each step."""
+    """``|F(x + hu) - F(x) - h⟨g, u⟩|`` at each step."""
     noise: float
     """Level below which a remainder is noise of the evaluation."""
 

@@ -201,7 +201,7 @@ def bootstrap(
         B wrong], [only A wrong, both wrong]]. For ``auc``: (S, 2), a row for each different
         score, ascending, with its negatives and positives. For a callable: any shape.
     statistic
-        Name of a statistic, or a callable that takes tables of shape (B, *cells) and returns B
+        Name of a statistic, or a callable that takes tables of shape ``(B, *cells)`` and returns B
         values; those not finite count as undefined.
     replicates
         Number of resampled test sets, at least 1.

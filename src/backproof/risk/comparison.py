@@ -16,7 +16,7 @@ class Comparison(Result):
     error_b: float | None
     """Error of b on its examples, as before."""
     difference: float
-    """Error of a minus error of b: positive where a is worse."""
+    """Error of a minus that of b; positive where a is worse."""
     lower: float
     """Lower end of the interval for the difference of the true errors."""
     upper: float

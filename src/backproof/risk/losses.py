@@ -19,9 +19,9 @@ class LossSummary(Result):
     """The sums of some losses; those of two shards add up to the sums of both.
 
     The total is rounded once, and once more at each addition. The squared deviations are off, in
-    relative terms, by some rounding errors of 1e-16 times 1 + |mean| / standard deviation; merging
-    keeps that (Chan, Golub and LeVeque, 1983, Amer. Statist. 37, 242-247). So the order in which
-    shards are added changes nothing beyond rounding.
+    relative terms, by some rounding errors of 1e-16 times ``1 + |mean| / standard deviation``;
+    merging keeps that (Chan, Golub and LeVeque, 1983, Amer. Statist. 37, 242-247). So the order in
+    which shards are added changes nothing beyond rounding.
 
     Raises
     ------
