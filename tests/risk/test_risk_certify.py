@@ -891,3 +891,16 @@ GOOD: dict[str, Any] = {"y_true": [0, 1, 1, 0], "y_pred": [0, 1, 0, 0]}
 def test_what_cannot_be_certified_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         risk.certify(**{**GOOD, **options})
+
+
+def test_predictions_and_references_are_other_names() -> None:
+    references, predictions = ["a", "b"] * 50, ["a", "a"] * 50
+    expected = risk.certify(references, predictions)
+    assert risk.certify(predictions=predictions, references=references) == expected
+    assert risk.certify(references, predictions=predictions) == expected
+
+
+@pytest.mark.parametrize("given", [{}, {"predictions": [1]}, {"references": [1], "y_true": [1]}])
+def test_labels_that_are_missing_or_given_twice_are_refused(given: dict[str, list[int]]) -> None:
+    with pytest.raises(InputError, match=r"expected y_\w+, or \w+ in its place"):
+        risk.certify(**given)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 from backproof import __version__
 from backproof._core.errors import BackproofError
@@ -34,6 +35,8 @@ _COMMANDS = (
     "report",
     "train",
 )
+_COMPLETION = "_BACKPROOF_COMPLETE"
+"""By which a shell asks what could come next; the name is click's convention."""
 _UNUSABLE_INPUT = 2
 _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
@@ -70,6 +73,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     130 where it was interrupted.
     """
     postpone_unused()
+    if _COMPLETION in os.environ:
+        sys.exit(shell_complete(commands, {}, "backproof", _COMPLETION, os.environ[_COMPLETION]))
     words = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

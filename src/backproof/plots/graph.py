@@ -14,6 +14,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 
 from backproof._core.errors import InputError
+from backproof.plots.style import ShownFigure
 from backproof.tape import Graph, GraphNode, Route, Spacing, arrange
 
 _BLUE, _VERMILLION, _GREY, _BLACK = "#0072B2", "#D55E00", "#767676", "#000000"
@@ -99,7 +100,7 @@ def graph(graph: Graph) -> Figure:
     below = key_rows * _LEGEND_ROW + 2 * _MARGIN
     height = above + plan.height + below
 
-    figure = Figure(figsize=(width, height))
+    figure = ShownFigure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set(xlim=(0, width), ylim=(0, height))

@@ -86,9 +86,16 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
     return drawn
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows as it is saved, whatever its backend."""
+
+    def _repr_svg_(self) -> str:
+        return svg(self)
+
+
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
     """Return a figure of that size in inches, and its axes as an array (rows, columns)."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 

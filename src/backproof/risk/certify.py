@@ -25,9 +25,11 @@ _WITHIN_CLASSES = ("recall", "balanced-accuracy")  # no prior changes them
 
 
 def certify(
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
+    y_true: ArrayLike | None = None,
+    y_pred: ArrayLike | None = None,
     *,
+    references: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
     metrics: str | Iterable[str] = ("error",),
     confidence: float = 0.95,
     side: Side = "two-sided",
@@ -50,6 +52,8 @@ def certify(
     ----------
     y_true, y_pred
         True and predicted labels, shape (n,).
+    references, predictions
+        The same by other names, those of Hugging Face's `evaluate`.
     metrics
         Keys of `METRICS`; with `scores` also ``auc``, ``log-loss`` and ``brier``.
     confidence
@@ -81,6 +85,8 @@ def certify(
     InputError
         If an argument is out of range, or a metric does not go with clusters or priors.
     """
+    y_true = _one_of("y_true", y_true, "references", references)
+    y_pred = _one_of("y_pred", y_pred, "predictions", predictions)
     names = checked_metrics(metrics, with_scores=scores is not None)
     check_together(names, clustered=clusters is not None, shifted=priors is not None)
     table = confusion(y_true, y_pred, labels=labels)
@@ -105,6 +111,17 @@ def certify(
         seed=seed,
         clusters=None if within is None else len(within.labels),
     )
+
+
+def _one_of(
+    name: str, value: ArrayLike | None, other_name: str, other: ArrayLike | None
+) -> ArrayLike:
+    """Return the one that is given."""
+    if value is not None and other is None:
+        return value
+    if other is not None and value is None:
+        return other
+    raise InputError(f"expected {name}, or {other_name} in its place")
 
 
 def certificate_of(
