@@ -85,6 +85,20 @@ def test_networks_learn_and_reset_brings_back_the_same_weights(open_page: Open) 
     waits_at(page, 0)
     eventually(page, lambda: boundaries(page) != initial)
     assert query(page)["weights"] == ["2"]
+    assert page.get_by_label("Seed of the weights", exact=True).input_value() == "2"
+    set_to(page, "Seed of the weights", "0")
+    eventually(page, lambda: boundaries(page) == initial)
+
+
+def test_another_pace_lets_the_training_go_on(open_page: Open) -> None:
+    page = open_page("?hidden=3&networks=1&steps=100000&pace=1")
+    waits_at(page, 0)
+    press(page, "Step")
+    waits_at(page, 1)
+    set_to(page, "Steps a picture, at most", "7")
+    page.wait_for_url("**pace=7*")
+    press(page, "Step")
+    waits_at(page, 2)
 
 
 def test_training_ends_at_the_last_step(open_page: Open) -> None:
@@ -148,6 +162,16 @@ def test_a_value_out_of_range_is_said_where_it_was_typed_and_changes_nothing(
     assert page.locator("img[src=x]").count() == 0
 
 
+def test_numbers_without_end_are_refused_in_words(open_page: Open) -> None:
+    page = open_page(f"?hidden={'1' * 400}&points={'1' * 400}&networks=1")
+    waits_at(page, 0)
+    expect(page.get_by_role("alert")).to_have_count(2)
+    set_to(page, "Training points", "1" * 400)
+    expect(page.get_by_text("must be from 2 to 2000, got 11111111111111111111…")).to_be_visible()
+    set_to(page, "Training points", " 20 ")
+    expect(page.get_by_text("on 20 training points").first).to_be_visible(timeout=TIMEOUT)
+
+
 def test_an_address_that_cannot_be_read_is_said(open_page: Open) -> None:
     page = open_page("?hidden=<img src=x onerror=alert(1)>&points=7&networks=2")
     waits_at(page, 0)
@@ -178,7 +202,7 @@ def test_own_points_are_clicked_moved_and_removed(open_page: Open) -> None:
     page.mouse.down()
     page.mouse.move(*at(0, 1), steps=5)
     page.mouse.up()
-    page.wait_for_function("new URLSearchParams(location.search).get('own').match(/;-?0\\.0/)")
+    eventually(page, lambda: abs(float(query(page)["own"][0].split(";")[1].split(",")[0])) < 0.1)
     (own,) = query(page)["own"]
     first, second = own.split(";")
     assert [float(value) for value in first.split(",")[:2]] == pytest.approx([1, 1], abs=0.03)
@@ -190,6 +214,28 @@ def test_own_points_are_clicked_moved_and_removed(open_page: Open) -> None:
     expect(page.get_by_text("on 1 training points")).to_be_visible(timeout=TIMEOUT)
 
 
+def test_only_the_left_button_sets_points_and_small_ones_stay_apart(open_page: Open) -> None:
+    page = open_page("?data=own+points&hidden=3&networks=1&own=0.001,0.002,a;0.004,0.003,b")
+    expect(page.get_by_text("on 2 training points")).to_be_visible(timeout=TIMEOUT)
+    marks = page.locator("svg circle[r='3.6'], svg path[fill='#D55E00']")
+    first, second = (marks.nth(number).bounding_box() for number in range(2))
+    assert first is not None
+    assert second is not None
+    assert abs(first["x"] - second["x"]) > 50
+    box = page.get_by_role("img", name="Points and prediction boundary").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 10, box["y"] + 10, button="right")
+    page.mouse.click(box["x"] + 10, box["y"] + 10, button="middle")
+    page.mouse.click(box["x"] + 20, box["y"] + 20)
+    expect(page.get_by_text("on 3 training points")).to_be_visible(timeout=TIMEOUT)
+    assert len(query(page)["own"][0].split(";")) == 3
+    set_to(page, "x1", "12345678")
+    press(page, "Add point")
+    expect(status(page)).to_contain_text(
+        "coordinates must be from -1e+06 to 1e+06", timeout=TIMEOUT
+    )
+
+
 def test_own_points_need_no_mouse(open_page: Open) -> None:
     page = open_page("?data=own+points&hidden=3&networks=1")
     expect(status(page)).to_contain_text("there are no own points yet", timeout=TIMEOUT)
@@ -198,7 +244,7 @@ def test_own_points_need_no_mouse(open_page: Open) -> None:
         button = page.get_by_role("button", name="Add point")
         button.focus()
         button.press("Enter")
-        page.wait_for_url(f"**{x1}0,*")
+        page.wait_for_url(f"**{x1},0,*")
     expect(page.get_by_text("on 2 training points")).to_be_visible(timeout=TIMEOUT)
 
 
@@ -207,7 +253,7 @@ def test_own_points_that_cannot_be_read_give_way_to_new_ones(open_page: Open) ->
     expect(status(page)).to_contain_text("must be like 0.5,-1,a", timeout=TIMEOUT)
     page.get_by_role("button", name="Add point").click()
     expect(page.get_by_text("on 1 training points")).to_be_visible(timeout=TIMEOUT)
-    assert query(page)["own"] == ["0.00,0.00,b"]
+    assert query(page)["own"] == ["0,0,b"]
 
 
 def saved(page: Page, what: str) -> Path:
@@ -278,7 +324,7 @@ def test_a_table_is_uploaded(open_page: Open) -> None:
     expect(status(page)).to_contain_text("there are no own points yet", timeout=TIMEOUT)
     upload(page, "u,v,kind\n0,1,yes\n1,0,no\n1,1,yes\n")
     expect(page.get_by_text("on 3 training points")).to_be_visible(timeout=TIMEOUT)
-    assert query(page)["own"] == ["0.00,1.00,b;1.00,0.00,a;1.00,1.00,b"]
+    assert query(page)["own"] == ["0,1,b;1,0,a;1,1,b"]
 
 
 @pytest.mark.parametrize(
@@ -450,6 +496,23 @@ def test_the_test_error_is_that_of_the_network_in_training(open_page: Open) -> N
     ]
     row = page.get_by_role("row").filter(has_text="clopper-pearson").first
     assert f"\t{sum(covered)}\t" in row.inner_text()
+
+
+def test_more_test_sets_than_the_page_is_quick_enough_for_are_refused(open_page: Open) -> None:
+    page = open_page("?panel=test-error&sets=20000&examples=20000")
+    expect(status(page)).to_contain_text("at most 20000000 examples", timeout=TIMEOUT)
+
+
+def test_play_after_pause_is_not_twice_as_fast(open_page: Open) -> None:
+    page = open_page("?hidden=3&networks=1&steps=100000&pace=1")
+    waits_at(page, 0)
+    for _ in range(6):  # play and pause in turn, much quicker than a picture
+        page.evaluate("document.querySelectorAll('button')[0].click()")
+    press(page, "Play")
+    page.wait_for_timeout(3000)
+    press(page, "Pause")
+    # At most 15 pictures a second, each a step.
+    assert 5 < int(status(page).inner_text().split()[1]) < 60
 
 
 def test_a_network_whose_truth_is_unknown_is_refused_in_words(open_page: Open) -> None:

@@ -184,6 +184,11 @@ class TestToken:
 
     far = ("host", "laboratory.example:8765")
 
+    @pytest.mark.parametrize("origin", ["http://[", "null", "", "http://a@127.0.0.1:8765"])
+    def test_an_origin_that_is_none_is_refused(self, origin: str) -> None:
+        answer = ask(("host", "127.0.0.1:8765"), ("origin", origin))
+        assert answer.status == 403
+
     def test_without_it_nothing_is_answered(self) -> None:
         for kind in ("http", "websocket"):
             answer = ask(self.far, kind=kind, token=TOKEN)
@@ -192,7 +197,7 @@ class TestToken:
 
     @pytest.mark.parametrize("given", ["", "wrong", TOKEN[:-1], TOKEN + "x", "tökén"])
     def test_a_wrong_one_is_refused(self, given: str) -> None:
-        cookie = ("cookie", f"backproof-token={given}".encode().decode("latin-1"))
+        cookie = ("cookie", f"backproof-token-8765={given}".encode().decode("latin-1"))
         assert ask(self.far, cookie, token=TOKEN).status == 403
         assert ask(self.far, query=f"token={given}", token=TOKEN).status == 403
 
@@ -200,16 +205,16 @@ class TestToken:
         answer = ask(self.far, query=f"panel=train&token={TOKEN}", token=TOKEN)
         assert answer.status == 303
         assert answer.headers["location"] == "/?panel=train"
-        assert answer.headers["set-cookie"].startswith(f"backproof-token={TOKEN}; ")
+        assert answer.headers["set-cookie"].startswith(f"backproof-token-8765={TOKEN}; ")
         assert "HttpOnly" in answer.headers["set-cookie"]
-        assert "SameSite=Strict" in answer.headers["set-cookie"]
+        assert "SameSite=Lax" in answer.headers["set-cookie"]
 
     @pytest.mark.parametrize("kind", ["http", "websocket"])
     def test_with_the_cookie_everything_is_answered(self, kind: str) -> None:
-        cookie = ("cookie", f"other=1; backproof-token={TOKEN}")
+        cookie = ("cookie", f"other=1; backproof-token-8765={TOKEN}")
         assert ask(self.far, cookie, kind=kind, token=TOKEN).inner.reached == 1
 
     def test_another_page_is_refused_with_the_cookie_too(self) -> None:
-        cookie = ("cookie", f"backproof-token={TOKEN}")
+        cookie = ("cookie", f"backproof-token-8765={TOKEN}")
         answer = ask(self.far, cookie, ("origin", "http://evil.example"), token=TOKEN)
         assert answer.status == 403

@@ -5,10 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from playwright.sync_api import Browser
 from tests.app.conftest import Server, start, stop
 
 COMMAND = [sys.executable, "-c", "from backproof.cli import main; main()", "app", "--no-open"]
@@ -67,12 +69,39 @@ def test_open_to_other_machines_it_says_so_and_wants_the_token() -> None:
         query = urlsplit(server.address).query
         assert query.startswith("token=")
         assert ask(server, path=f"/?{query}")[0] == 303
-        cookie = f"backproof-{query}"
+        port = urlsplit(server.address).port
+        cookie = f"backproof-token-{port}={query.removeprefix('token=')}"
         assert ask(server, cookie=cookie)[0] == 200
         assert ask(server, cookie=cookie, origin="http://evil.example")[0] == 403
     finally:
         assert stop(server) == ""
     assert "whoever reaches this machine" in server.said
+
+
+HEAVY = "?panel=test-error&sets=1000&examples=20000&predictor=network+in+training&hidden=500"
+
+
+@pytest.mark.browser
+def test_heavy_work_stalls_nobody_and_ends_with_its_page(browser: Browser) -> None:
+    server = start()
+    try:
+        page = browser.new_context().new_page()
+        page.goto(f"{server.address}{HEAVY}&networks=1")
+        page.get_by_text("computing …").first.wait_for(timeout=30_000)
+        for seed in range(1, 8):  # each a new computation, which ends the one before
+            page.get_by_label("Seed of the draws").fill(str(seed))
+            page.wait_for_timeout(450)
+        other = browser.new_context().new_page()
+        began = time.monotonic()
+        other.goto(f"{server.address}?hidden=3&networks=1")
+        other.get_by_text("Step 0 of").wait_for(timeout=30_000)
+        assert time.monotonic() - began < 15
+        other.context.close()
+    finally:
+        began = time.monotonic()
+        assert stop(server) == ""
+    assert time.monotonic() - began < 15
+    page.context.close()
 
 
 def test_a_port_that_is_taken_is_said_in_a_line() -> None:

@@ -52,6 +52,8 @@ def parsed(text: str, setting: Setting) -> Any:
         value = [part.strip() for part in text.split(",") if part.strip()]
         what = f"{_KINDS[get_args(setting.kind)[0]]}, or several with commas between them"
     try:
+        if isinstance(value, str) and setting.kind in _KINDS:
+            value = value.strip()
         value = msgspec.convert(value, setting.kind, strict=False)
     except msgspec.ValidationError:
         raise InputError(f"must be {what}, got {text[:40]!r}") from None

@@ -27,6 +27,7 @@ class Controls(Generic[_Settings]):
     def __init__(self, settings: _Settings, changed: Callable[[], Awaitable[None]]) -> None:
         self.settings = settings
         self._changed = changed
+        self._widgets: dict[str, Any] = {}
 
     def show(self, *, narrow: bool = False) -> None:
         """Make the widgets, in two columns or in as many as there is room for."""
@@ -58,6 +59,7 @@ class Controls(Generic[_Settings]):
             ).props("debounce=300")
             if get_origin(setting.kind) is not tuple:
                 widget.props("inputmode=decimal")
+        self._widgets[setting.name] = widget
         widget.props("dense outlined hide-bottom-space").classes("w-full").mark(setting.name)
 
     async def _change(self, setting: Setting, value: Any) -> None:
@@ -70,8 +72,12 @@ class Controls(Generic[_Settings]):
             await self._changed()
 
     def replace(self, **values: Any) -> None:
-        """Set what is set by other means than a widget; nobody is told."""
+        """Set what is set by other means than its widget, which then shows it; nobody is told."""
         self.settings = dataclasses.replace(self.settings, **values)  # type: ignore[type-var]
+        for name, value in values.items():
+            widget = self._widgets.get(name)
+            if widget is not None and isinstance(widget, ui.input):
+                widget.set_value(as_text(value))
 
 
 class _Slider(ui.slider):

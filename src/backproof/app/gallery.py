@@ -1,14 +1,12 @@
 """The classic mistakes of autograd on the panel of the tape, each explained with its lines."""
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
 from nicegui import ui
 
 from backproof.app.pictures import show_graph
-from backproof.app.processes import apart
+from backproof.app.processes import Apart
 from backproof.app.settings import choice
 from backproof.lab.gallery import ExplainedProgram, explain_program
 from backproof.tape import CODES, Place
@@ -23,15 +21,19 @@ class Settings:
     program_of: str = choice("inplace-after-save", "Mistake", CODES)
 
 
-async def make_program(settings: Settings) -> ExplainedProgram:
-    """Run a program and explain it."""
-    return await asyncio.to_thread(_explained, settings.program_of)
+class Programs:
+    """Runs programs, each in a process of its own: it sets what is one for the whole process."""
 
+    def __init__(self, apart: Apart) -> None:
+        self._apart = apart
+        self._known: dict[str, ExplainedProgram] = {}
 
-@cache
-def _explained(code: str) -> ExplainedProgram:
-    # It sets what is one for the whole process, so it has a process of its own.
-    return apart(explain_program, code)
+    async def make(self, settings: Settings) -> ExplainedProgram:
+        """Run a program and explain it."""
+        code = settings.program_of
+        if code not in self._known:
+            self._known[code] = await self._apart.run(explain_program, code)
+        return self._known[code]
 
 
 async def show_program(explained: ExplainedProgram) -> None:

@@ -7,7 +7,7 @@ of its owner's may be made to point there (DNS rebinding). Both are told by the 
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,7 +19,6 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 LARGEST_BODY = 4 << 20
 """Bytes of the largest request that is read: 4 MiB."""
 
-_COOKIE = "backproof-token"
 # Vue compiles its templates in the browser, hence unsafe-eval; nothing comes from elsewhere.
 _POLICY = (
     b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
@@ -58,6 +57,7 @@ class Guard:
     def __init__(self, application: Application, *, port: int, token: str | None) -> None:
         self._application = application
         self._token = token
+        self._cookie = f"backproof-token-{port}"  # cookies are of a host, whatever its port
         self._hosts = {f"{name}:{port}" for name in LOOPBACK_NAMES}
         if port == 80:
             self._hosts.update(LOOPBACK_NAMES)
@@ -71,7 +71,7 @@ class Guard:
             headers = _headers(scope)
             self._check_address(headers)
             if self._shows_token(scope):
-                await _send_to_cookie(scope, send, str(self._token))
+                await _send_to_cookie(scope, send, f"{self._cookie}={self._token}")
                 return
             self._check_token(headers)
             _check_length(headers)
@@ -85,7 +85,7 @@ class Guard:
         if self._token is None and host not in self._hosts:
             raise _Refused(421, f"This page is at {min(self._hosts)}, not at this host name.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin.lower()).netloc != host:
+        if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
             raise _Refused(403, "Requests from other pages are not answered.")
 
     def _shows_token(self, scope: Scope) -> bool:
@@ -98,7 +98,7 @@ class Guard:
         if self._token is None:
             return
         pairs = (part.partition("=") for part in headers.get("cookie", "").split(";"))
-        given = {name.strip(): value for name, _, value in pairs}.get(_COOKIE, "")
+        given = {name.strip(): value for name, _, value in pairs}.get(self._cookie, "")
         if not secrets.compare_digest(given.encode(), self._token.encode()):
             raise _Refused(403, "Open the address, with its token, that `backproof app` printed.")
 
@@ -159,14 +159,15 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refused: _Refused)
     await _answer(send, refused.status, [kind], f"{refused}\n".encode())
 
 
-async def _send_to_cookie(scope: Scope, send: Send, token: str) -> None:
+async def _send_to_cookie(scope: Scope, send: Send, cookie: str) -> None:
     """Keep the token in a cookie and take it out of the address, which people copy."""
     query = [
         (name, value)
         for name, value in parse_qsl(scope["query_string"].decode("latin-1"))
         if name != "token"
     ]
-    cookie = f"{_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
+    # Lax, not strict: whoever follows a link in a message comes from another site.
+    cookie = f"{cookie}; Path=/; HttpOnly; SameSite=Lax"
     headers = [
         (b"location", f"/?{urlencode(query)}".rstrip("?").encode()),
         (b"set-cookie", cookie.encode()),

@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
-from backproof.app import gallery, gradient, planner, tape, test_error
+from backproof.app import gallery, gradient, planner, study, tape, test_error
 from backproof.app.addresses import read, written
+from backproof.app.processes import Apart
 from backproof.app.section import Section
 from backproof.app.settings import unseen
 from backproof.app.train import settings as train_settings
@@ -18,6 +19,12 @@ from backproof.plots import style
 
 _PANELS = {"train": "Train", "gradient": "Gradient", "tape": "Tape", "test-error": "Test error"}
 _COLOURS = {"auto": "As the system", "light": "Light", "dark": "Dark"}
+_FOCUS = """
+button:focus-visible, .q-tab:focus-visible, .q-field--focused.q-field, .q-slider:focus-within {
+    outline: 3px solid #E69F00; outline-offset: 2px; border-radius: 4px;
+}
+"""
+"""Where the keyboard is: told from blue, white and black."""
 _DARK = {"auto": None, "light": False, "dark": True}
 
 
@@ -52,21 +59,24 @@ class _Page:
         training, more = read(train_settings.Settings, query)
         self._complaints = [*complaints, *more]
         self._train = Panel(training, self._write_address)
-        steps = gradient.Steps(self._train.network)
+        network = self._train.network
+        # Each section computes one thing at a time, and all that ends with the page.
+        self._apart = [Apart() for _ in range(4)]
+        checks, steps, programs, studies = self._apart
         self._sections: dict[str, list[Section[Any, Any]]] = {
             "gradient": [
                 self._section(
                     query,
                     "Is the gradient right?",
                     gradient.CheckSettings,
-                    partial(gradient.make_check, self._train.network),
+                    gradient.Checks(network, checks).make,
                     gradient.show_check,
                 ),
                 self._section(
                     query,
                     "Numeric slopes against the step",
                     gradient.StepSettings,
-                    steps.make,
+                    gradient.Steps(network, steps).make,
                     gradient.show_steps,
                 ),
             ],
@@ -75,14 +85,14 @@ class _Page:
                     query,
                     "What autograd records",
                     tape.Settings,
-                    partial(tape.make_run, self._train.network),
+                    partial(tape.make_run, network),
                     tape.show_run,
                 ),
                 self._section(
                     query,
                     "Classic mistakes",
                     gallery.Settings,
-                    gallery.make_program,
+                    gallery.Programs(programs).make,
                     gallery.show_program,
                 ),
             ],
@@ -90,8 +100,8 @@ class _Page:
                 self._section(
                     query,
                     "What a test error is worth",
-                    test_error.Settings,
-                    test_error.Studies(self._train.network).make,
+                    study.Settings,
+                    test_error.Studies(network, studies).make,
                     test_error.show_study,
                 ),
                 self._section(
@@ -118,6 +128,8 @@ class _Page:
 
     def build(self) -> None:
         """Make everything that needs no computing."""
+        ui.context.client.on_delete(self._end)
+        ui.add_css(_FOCUS)
         ui.colors(primary=style.NEGATIVE)  # told from white and from black
         self._dark = ui.dark_mode(_DARK[self._look.colours])
         with ui.header().classes("items-center gap-x-4 gap-y-0 py-1"):
@@ -146,6 +158,10 @@ class _Page:
                         for section in sections:
                             section.build()
 
+    def _end(self) -> None:
+        for apart in self._apart:
+            apart.end()
+
     async def fill(self) -> None:
         """Compute what the shown panel shows; the network may have learned meanwhile."""
         panel = self._look.panel
@@ -154,7 +170,8 @@ class _Page:
                 await self._train.reset()
             return
         for section in self._sections[panel]:
-            await section.refresh()
+            if self._look.panel == panel:  # else somebody turned to another meanwhile
+                await section.refresh()
 
     async def _turn(self, event: Any) -> None:
         if event.value == self._look.panel:

@@ -50,7 +50,7 @@ def _show_svg(
     with ui.element("figure").classes(f"w-full m-0 {'' if full else 'max-w-3xl'}"):
         with ui.element("div").classes("w-full overflow-x-auto"):
             image = ui.element("img").classes("bg-white rounded")
-            image.classes("max-w-none md:max-w-full" if full else "max-w-full")
+            image.classes("max-w-none md:max-w-full" if full else "max-w-none sm:max-w-full")
         image.props["src"], image.props["alt"] = source, description
 
         async def png() -> None:

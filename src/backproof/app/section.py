@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from nicegui import ui
 
 from backproof._core.errors import BackproofError
+from backproof._core.sources import said
 from backproof.app.controls import Controls
 
 _Settings = TypeVar("_Settings")
@@ -68,6 +69,9 @@ class Section(Generic[_Settings, _Result]):
             if asked == self._asked:
                 self._status.set_text(str(error))
             return
+        except Exception as error:
+            self._status.set_text(f"unexpected {said(error)}")
+            raise
         # One after the other: what shows a result waits too, and two would fill one place.
         async with self._showing:
             if asked != self._asked:

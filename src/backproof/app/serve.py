@@ -20,6 +20,8 @@ from backproof.app.processes import prepare
 
 USUAL_PORT = 8765
 """Tried first where no port is asked for."""
+_PATIENCE = 20.0
+"""Seconds for which a page that is out of reach, such as on a machine asleep, is kept."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -79,7 +81,13 @@ def serve(
 def _application() -> FastAPI:
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_page()
-    ui.run_with(application, title="Backproof", dark=None, show_welcome_message=False)
+    ui.run_with(
+        application,
+        title="Backproof",
+        dark=None,
+        show_welcome_message=False,
+        reconnect_timeout=_PATIENCE,
+    )
     return application
 
 

@@ -30,18 +30,26 @@ class Control:
     def checked(self, value: Any) -> Any:
         """Return a value of the field's type; `InputError` if it is out of range."""
         if self.choices is not None and value not in self.choices:
-            raise InputError(f"must be one of {', '.join(self.choices)}, got {value!r}")
+            raise InputError(f"must be one of {', '.join(self.choices)}, got {value[:40]!r}")
         if isinstance(value, tuple) and len(value) > MOST_NUMBERS:
             raise InputError(f"must be at most {MOST_NUMBERS} numbers, got {len(value)}")
         if self.least is not None and self.most is not None and not isinstance(value, str):
             for number in value if isinstance(value, tuple) else (value,):
                 if not self.least <= number <= self.most:
                     raise InputError(
-                        f"must be from {self.least:.12g} to {self.most:.12g}, got {number:.12g}"
+                        f"must be from {self.least:.12g} to {self.most:.12g}, got {_short(number)}"
                     )
                 if self.even and number % 2:
-                    raise InputError(f"must be even, got {number}")
+                    raise InputError(f"must be even, got {_short(number)}")
         return value
+
+
+def _short(number: float) -> str:
+    """Return a number as text; of a whole one that is too long for a float, how it begins."""
+    if isinstance(number, int):
+        text = str(number)
+        return text if len(text) <= 20 else f"{text[:20]}…"
+    return f"{number:.12g}"
 
 
 def number(

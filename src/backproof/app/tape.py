@@ -7,7 +7,7 @@ import torch
 from nicegui import ui
 
 from backproof import tape
-from backproof.app.gradient import Network, Source
+from backproof.app.network import Network, Source
 from backproof.app.pictures import show_graph
 from backproof.app.settings import choice, number
 from backproof.app.tables import show_table

@@ -11,6 +11,9 @@ from backproof._core.errors import BackproofError
 from backproof.app.train.own import OwnPoint, own_points, own_text, read_upload
 from backproof.app.train.scene import Scene
 
+_LEFT = 0
+_ENDINGS = ".csv,.tsv,.txt"
+_REFUSED = f"A table must be a file of at most 1 MiB that ends in {_ENDINGS.replace(',', ', ')}."
 _NEAR = 12
 """Pixels within which a click means a point that is there."""
 
@@ -41,6 +44,7 @@ class Editor:
         self._text, self._plane, self._changed, self._say = text, plane, changed, say
         self._visible = False
         self._dragged: int | None = None
+        self._pressed = False
 
     def build(self) -> None:
         """Make the widgets in the present slot."""
@@ -54,14 +58,15 @@ class Editor:
                     'inline aria-label="Class of new points"'
                 )
                 self._build_typing()
-                ui.upload(
+                self._uploads = ui.upload(
                     label="CSV: two columns of numbers, then two labels",
                     auto_upload=True,
                     max_file_size=1 << 20,
                     max_files=100,
                     on_upload=self._upload,
-                    on_rejected=lambda: self._say("A file must be at most 1 MiB."),
-                ).props('accept=".csv,.tsv,.txt" flat bordered').classes("w-full")
+                    on_rejected=lambda: self._say(_REFUSED),
+                )
+                self._uploads.props(f'accept="{_ENDINGS}" flat bordered').classes("w-full")
 
     def set_visible(self, visible: bool) -> None:
         """Show the widgets and heed the mouse, or neither."""
@@ -74,8 +79,10 @@ class Editor:
             return
         points = self._points()
         if event.type == "mousedown":
+            self._pressed = event.button == _LEFT
             self._dragged = self._nearest(points, event.image_x, event.image_y)
-        elif event.type == "mouseup":
+        elif event.type == "mouseup" and self._pressed:
+            self._pressed = False
             at = self._plane().point(event.image_x, event.image_y)
             dragged, self._dragged = self._dragged, None
             if dragged is not None and dragged < len(points):
@@ -92,8 +99,10 @@ class Editor:
         x2 = ui.number("x2", value=0, step=0.1).classes("w-20").props("dense outlined")
 
         async def add() -> None:
-            if x1.value is not None and x2.value is not None:
-                await self._set([*self._points(), self._new(x1.value, x2.value)])
+            if x1.value is None or x2.value is None:
+                self._say("x1 and x2 must be numbers.")
+                return
+            await self._set([*self._points(), self._new(x1.value, x2.value)])
 
         async def remove() -> None:
             await self._set(self._points()[:-1])
@@ -114,8 +123,8 @@ class Editor:
             return []
 
     async def _set(self, points: list[OwnPoint]) -> None:
-        text = own_text(points)
         try:
+            text = own_text(points)
             own_points(text)
         except BackproofError as error:
             self._say(str(error))
@@ -124,6 +133,7 @@ class Editor:
 
     async def _upload(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
+        self._uploads.reset()  # it would say 100 % of a table that is refused, too
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "upload.csv"
             path.write_bytes(content)

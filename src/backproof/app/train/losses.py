@@ -39,8 +39,19 @@ class LossChart:
             series.append(_curve(f"H = {size.hidden}, training", size.losses, color, "solid"))
             if size.test_losses:
                 series.append(_curve(f"H = {size.hidden}, test", size.test_losses, color, "dashed"))
-        self._chart.options["series"] = series
+        options = self._chart.options
+        options["series"] = series
+        options["xAxis"]["min"], options["xAxis"]["max"] = 0, max(1, _last(series))
+        # Of fewer than two values the chart would make no axis.
+        known = {loss for curve in series for _, loss in curve["data"]}
+        few = len(known) < 2
+        options["yAxis"]["min"] = min(known, default=1.0) / 10 if few else None
+        options["yAxis"]["max"] = max(known, default=0.1) * 10 if few else None
         self._chart.update()
+
+
+def _last(series: list[dict[str, Any]]) -> int:
+    return max((step for curve in series for step, _ in curve["data"]), default=0)
 
 
 def _curve(

@@ -14,7 +14,9 @@ OwnPoint = tuple[float, float, int]
 
 _MOST = 500
 """Own points that still fit into an address."""
-_POINT = re.compile(r"(-?\d{1,4}(?:\.\d{1,4})?),(-?\d{1,4}(?:\.\d{1,4})?),([ab])")
+_LARGEST = 1e6
+_NUMBER = r"(-?\d{1,7}(?:\.\d{1,12})?(?:e-\d{1,3})?)"
+_POINT = re.compile(f"{_NUMBER},{_NUMBER},([ab])")
 
 
 def own_points(text: str) -> list[OwnPoint]:
@@ -38,8 +40,28 @@ def own_points(text: str) -> list[OwnPoint]:
 
 
 def own_text(points: Iterable[OwnPoint]) -> str:
-    """Return the text of own points, to two decimals."""
-    return ";".join(f"{x1:.2f},{x2:.2f},{'b' if t > 0 else 'a'}" for x1, x2, t in points)
+    """Return the text of own points, to five digits.
+
+    Raises
+    ------
+    InputError
+        If a coordinate is not finite or too large.
+    """
+    parts = []
+    for x1, x2, t in points:
+        if not (abs(x1) <= _LARGEST and abs(x2) <= _LARGEST):
+            raise InputError(
+                f"coordinates must be from {-_LARGEST:g} to {_LARGEST:g}, got {x1:.6g}, {x2:.6g}"
+            )
+        label = "b" if t > 0 else "a"
+        parts.append(f"{_digits(x1)},{_digits(x2)},{label}")
+    return ";".join(parts)
+
+
+def _digits(value: float) -> str:
+    """Return a number to five digits, without a plus sign or an exponent that is not needed."""
+    text = f"{value:.5g}"
+    return text if "e+" not in text else f"{value:.0f}"
 
 
 def read_upload(path: str) -> list[OwnPoint]:
@@ -50,7 +72,13 @@ def read_upload(path: str) -> list[OwnPoint]:
     InputError
         If the table is none of that form.
     """
-    table = datasets.read_table(path, label=datasets.column_names(path)[-1])
+    columns = datasets.column_names(path)
+    if len(columns) != 3:
+        raise InputError(
+            f"expected two columns of numbers and then one with two different labels, got "
+            f"{len(columns)} columns"
+        )
+    table = datasets.read_table(path, label=columns[-1])
     if table.x.shape[1] != 2 or len(table.classes) != 2:
         raise InputError(
             "expected two columns of numbers and then one with two different labels, got "

@@ -1,6 +1,7 @@
 """The panel on which networks learn before one's eyes."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
@@ -10,8 +11,9 @@ from nicegui import background_tasks, ui
 from backproof import training
 from backproof._core.errors import BackproofError
 from backproof._core.numbers import counted
+from backproof._core.sources import said
 from backproof.app.controls import Controls
-from backproof.app.gradient import Network
+from backproof.app.network import Network
 from backproof.app.train import scene
 from backproof.app.train.editor import Editor
 from backproof.app.train.job import Frame, Line, shown_of
@@ -19,7 +21,7 @@ from backproof.app.train.losses import LossChart
 from backproof.app.train.points import Points, points_of
 from backproof.app.train.record import Trained
 from backproof.app.train.saved import SAVED
-from backproof.app.train.settings import OWN, Settings
+from backproof.app.train.settings import MOST_SEED, OWN, Settings
 from backproof.app.train.view import View
 from backproof.app.train.worker import TrainingError, Worker
 
@@ -54,6 +56,7 @@ class Panel:
         self.begun = False
         """Whether something was asked for."""
         self._playing = False
+        self._player: asyncio.Task[None] | None = None
         self._network: Network | None = None
         self._editor = Editor(
             text=lambda: self.settings.own,
@@ -80,6 +83,7 @@ class Panel:
                 self._pictures = ui.row().classes("w-full gap-4")
                 ui.label(_LEGEND).classes("text-xs")
                 self._chart = LossChart()
+        ui.context.client.on_disconnect(self._pause)
         ui.context.client.on_delete(self.close)
 
     def _build_buttons(self) -> None:
@@ -112,24 +116,29 @@ class Panel:
         self._pause()
         if not self.begun:
             await self.reset()
-        trained = await self._trained()
-        fits = trained.fits
-        fit = shown_of(fits.of_size(fits.sizes[0]))
-        if self._network is None or self._network.fit.steps != fit.steps:
-            self._network = Network(fit, trained.points)
-        return self._network
+        async with self._busy:
+            trained = await self._as_it_is()
+            fits = trained.fits
+            fit = shown_of(fits.of_size(fits.sizes[0]))
+            if self._network is None or self._network.fit.steps != fit.steps:
+                self._network = Network(fit, trained.points)
+            return self._network
 
     async def _trained(self) -> Trained:
         async with self._busy:
-            if self._points is None:
-                raise TrainingError("there is no network yet: its data are not complete")
-            return Trained(self._begun_with, self._points, await self._worker.fits())
+            return await self._as_it_is()
+
+    async def _as_it_is(self) -> Trained:
+        if self._points is None:
+            raise TrainingError("there is no network yet: its data are not complete")
+        return Trained(self._begun_with, self._points, await self._worker.fits())
 
     async def reset(self) -> None:
         """Begin again with the same weights, on the data that the controls ask for."""
         self._pause()
-        self.begun, self._network = True, None
+        self.begun = True
         async with self._busy:
+            self._network = None
             self._editor.set_visible(self.settings.data == OWN)
             settings = self._begun_with = self.settings
             try:
@@ -166,7 +175,7 @@ class Panel:
         for view, size in zip(self._views, frame.sizes, strict=True):
             view.show(self._scene.learned(size, self._points), size, self._points)
         self._chart.show(frame.sizes)
-        text = f"Step {frame.step} of {self.settings.steps}"
+        text = f"Step {frame.step} of {self._begun_with.steps}"
         if frame.done:
             text += ": done"
         for size in (one for one in frame.sizes if one.diverged):
@@ -185,7 +194,9 @@ class Panel:
         self._playing = True
         self._play.set_text("Pause")
         self._play.set_icon("pause")
-        background_tasks.create(self._keep_playing(), name="training")
+        # One that was paused a moment ago goes on; two would play at double speed.
+        if self._player is None or self._player.done():
+            self._player = background_tasks.create(self._keep_playing(), name="training")
 
     def _pause(self) -> None:
         self._playing = False
@@ -193,10 +204,13 @@ class Panel:
         self._play.set_icon("play_arrow")
 
     async def _keep_playing(self) -> None:
-        while self._playing:
-            began = monotonic()
-            await self._advance(self.settings.pace)
-            await asyncio.sleep(max(0.001, _SECONDS_A_PICTURE - (monotonic() - began)))
+        try:
+            while self._playing:
+                began = monotonic()
+                await self._advance(self.settings.pace)
+                await asyncio.sleep(max(0.001, _SECONDS_A_PICTURE - (monotonic() - began)))
+        finally:
+            self._pause()
 
     async def _one_step(self) -> None:
         self._pause()
@@ -222,9 +236,13 @@ class Panel:
             ui.download(await asyncio.to_thread(made, trained), name)
         except BackproofError as error:
             self._say(str(error))
+        except Exception as error:
+            self._say(f"unexpected {said(error)}")
+            raise
 
     async def _new_weights(self) -> None:
-        self._controls.replace(weights=self.settings.weights + self.settings.networks)
+        seed = self.settings.weights + self.settings.networks
+        self._controls.replace(weights=seed % (MOST_SEED + 1))
         await self._settings_changed()
 
     def _say(self, text: str) -> None:
@@ -236,7 +254,9 @@ class Panel:
 
     async def _settings_changed(self) -> None:
         self._tell()
-        await self.reset()
+        begun = dataclasses.replace(self._begun_with, pace=self.settings.pace)
+        if begun != self.settings:  # how fast it goes is all the same to the networks
+            await self.reset()
 
 
 def _bayes(points: Points) -> tuple[Line, ...]:

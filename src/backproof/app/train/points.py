@@ -72,5 +72,6 @@ def points_of(settings: Settings) -> Points:
 
 
 def _wide(window: float, x: Array) -> float:
-    """Return half the side of a square that shows all points."""
-    return max(window, 1.1 * float(np.abs(x).max()))
+    """Return half the side of a square that shows all points, and them not as one dot."""
+    needed = 1.1 * float(np.abs(x).max())
+    return needed if needed > window or 0 < needed < window / 10 else window

@@ -9,6 +9,8 @@ LAB = "lab"
 """The data set whose law the lab knows."""
 DRAWN = (LAB, "moons", "circles", "spirals")
 """Data sets that are drawn."""
+MOST_SEED = 2**31
+"""Largest seed."""
 OWN = "own points"
 """The data set of points that were set with the mouse, typed, or uploaded."""
 
@@ -19,10 +21,10 @@ class Settings:
 
     data: str = choice(LAB, "Data", (*DRAWN, OWN))
     points: int = number(200, "Training points", least=2, most=2000, even=True)
-    sample: int = number(0, "Seed of the data", least=0, most=2**31)
+    sample: int = number(0, "Seed of the data", least=0, most=MOST_SEED)
     hidden: tuple[int, ...] = number((5, 100), "Hidden sizes", least=1, most=500)
     networks: int = number(4, "Networks of each size", least=1, most=16)
-    weights: int = number(0, "Seed of the weights", least=0, most=2**31)
+    weights: int = number(0, "Seed of the weights", least=0, most=MOST_SEED)
     activation: str = choice("tanh", "Activation", training.ACTIVATIONS)
     rate: float = number(0.1, "Learning rate", least=1e-6, most=1e6)
     steps: int = number(1000, "Steps", least=1, most=100_000)
