@@ -28,11 +28,12 @@ def trained(page: Page) -> None:
 
 def checked(page: Page) -> None:
     expect(page.get_by_text("DISAGREE", exact=True).first).to_be_visible(timeout=TIMEOUT)
-    expect(page.locator("img").first).to_be_visible(timeout=TIMEOUT)
+    drawn(page)
 
 
 def drawn(page: Page) -> None:
     expect(page.locator("img").first).to_be_visible(timeout=TIMEOUT)
+    expect(page.get_by_text("computing …")).to_have_count(0, timeout=TIMEOUT)
     page.wait_for_function("[...document.images].every(image => image.complete)")
 
 
