@@ -13,6 +13,9 @@ import pytest
 from playwright.sync_api import Browser
 from tests.app.conftest import Server, start, stop
 
+from backproof._core.errors import InputError
+from backproof.app.serve import _listen
+
 COMMAND = [sys.executable, "-c", "from backproof.cli import main; main()", "app", "--no-open"]
 
 
@@ -52,7 +55,7 @@ def test_a_foreign_page_cannot_open_the_socket(server: Server) -> None:
 
 def test_documentation_of_the_interface_is_not_served(server: Server) -> None:
     for path in ("/docs", "/openapi.json", "/redoc"):
-        assert "swagger" not in ask(server, path=path)[1].lower()
+        assert ask(server, path=path)[0] == 404
 
 
 def test_a_large_body_is_refused(server: Server) -> None:
@@ -141,13 +144,27 @@ def test_an_address_that_cannot_be_listened_on(arguments: list[str], complaint: 
     assert found.stderr.count("\n") == 1
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_behind(number: signal.Signals) -> None:
+def test_nothing_is_left_behind(number: signal.Signals, browser: Browser) -> None:
     server = start()
-    assert ask(server)[0] == 200
+    context = browser.new_context()
+    training, study = context.new_page(), context.new_page()
+    training.goto(f"{server.address}?hidden=500&points=2000&networks=16&steps=100000")
+    training.get_by_text("Step 0 of").wait_for(timeout=60_000)
+    training.get_by_role("button", name="Play", exact=True).click()
+    study.goto(f"{server.address}{HEAVY}&networks=1")
+    study.get_by_text("computing …").first.wait_for(timeout=30_000)
+    study.wait_for_timeout(2000)
     children = psutil.Process(server.process.pid).children(recursive=True)
-    assert children  # from which those that train are forked
+    assert len(children) >= 3  # those that compute, and the one that they are forked from
     server.process.send_signal(number)
     server.process.communicate(timeout=30)
     _, left = psutil.wait_procs(children, timeout=20)
     assert left == []
+    context.close()
+
+
+def test_a_port_that_is_listened_on_is_not_shared() -> None:
+    with _listen("127.0.0.1", 0) as first, pytest.raises(InputError, match="cannot listen"):
+        _listen("127.0.0.1", first.getsockname()[1])

@@ -50,9 +50,9 @@ class Checks:
         report = await self._apart.run(network.check, chosen, settings.directions)
         if chosen is None:
             return f"{network.where} Its gradient as PyTorch backpropagates it.", report
-        mistake = mistakes.MISTAKES[chosen]
-        spoilt = f" Spoilt: {', '.join(mistake.tensors)}." if mistake.tensors else ""
-        return f"{network.where} {mistake.text}{spoilt}", report
+        names = network.spoilt(chosen)
+        spoilt = f"Spoilt: {', '.join(names)}." if names else "Here it changes no gradient."
+        return f"{network.where} {mistakes.MISTAKES[chosen].text} {spoilt}", report
 
 
 async def show_check(found: tuple[str, GradientReport]) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backproof import training
 from backproof._core.errors import InputError
+from backproof._core.numbers import counted
 from backproof.app.train.points import Points
 from backproof.gradcheck import Difference, GradientReport, Sweep, check, directional, sweep
 from backproof.lab import mistakes
@@ -30,14 +31,14 @@ class Network:
         """Which network it is, in words."""
         fit = self.fit
         return (
-            f"The network with H = {fit.spec.hidden[0]} and seed {fit.spec.seed} after {fit.steps} "
-            "steps"
+            f"The network with H = {fit.spec.hidden[0]} and seed {fit.spec.seed} after "
+            f"{counted(fit.steps, 'step')}"
         )
 
     @property
     def where(self) -> str:
         """Which network it is, and where its gradient is looked at, in words."""
-        return f"{self.name}, on its {len(self.points.t)} training points."
+        return f"{self.name}, on its {counted(len(self.points.t), 'training point')}."
 
     def refuse_diverged(self) -> None:
         """Raise `InputError` where the network diverged."""
@@ -64,6 +65,11 @@ class Network:
             gradient=mistakes.gradient(x, t, mistake),
             seed=seed,
         )
+
+    def spoilt(self, mistake: str) -> tuple[str, ...]:
+        """Return the names of the parameters whose gradient by hand a mistake changes here."""
+        W1, b1, w, b = (value.numpy() for value in self.fit.parameters.values())
+        return mistakes.spoilt(self.points.x, self.points.t, mistake, (W1, b1, w, b))
 
     def sweeps(self) -> list[Sweep]:
         """Return the difference of numeric and backpropagated slope over the step, by dtype."""

@@ -36,11 +36,10 @@ def add_page() -> None:
 async def _page(request: Request) -> None:
     page = _Page(dict(request.query_params))
     page.build()
-    try:
-        await ui.context.client.connected()
-    except TimeoutError:  # whoever asked is no browser, or gone
-        return
-    await page.fill()
+    client = ui.context.client
+    await client.connected()
+    if not client.is_deleted:  # whoever asked was no browser, or is gone
+        await page.fill()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +159,7 @@ class _Page:
 
     def _end(self) -> None:
         for apart in self._apart:
-            apart.end()
+            apart.close()
 
     async def fill(self) -> None:
         """Compute what the shown panel shows; the network may have learned meanwhile."""

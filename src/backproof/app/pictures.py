@@ -2,22 +2,32 @@
 
 import asyncio
 import base64
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any, TypeVar
 
 from nicegui import ui
 
 from backproof import plots
 from backproof.tape import Graph
 
-DRAWING = threading.Lock()
-"""Held while figures are drawn: the style of a moment is one for the whole process."""
+# Figures are drawn one after the other, since the style of a moment is one for the whole process;
+# in a thread of their own, so that nothing else waits for it.
+_DRAWING = ThreadPoolExecutor(1, "drawing")
+
+_Result = TypeVar("_Result")
+
+
+async def drawing(make: Callable[..., _Result], *arguments: Any) -> _Result:
+    """Return what a function that draws gives, called where figures are drawn."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_DRAWING, make, *arguments)
 
 
 async def show_figure(draw: Callable[[], plots.Figure], name: str, description: str) -> None:
     """Show a figure with what it shows in words, and offer it as SVG and PNG."""
-    drawn = await asyncio.to_thread(rendered, draw, "svg")
+    drawn = await drawing(rendered, draw, "svg")
     _show_svg(drawn, name, description, draw)
 
 
@@ -54,7 +64,7 @@ def _show_svg(
         image.props["src"], image.props["alt"] = source, description
 
         async def png() -> None:
-            ui.download(await asyncio.to_thread(rendered, draw, "png"), f"{name}.png")
+            ui.download(await drawing(rendered, draw, "png"), f"{name}.png")
 
         with ui.row().classes("gap-2"):
             for suffix, save in (("SVG", lambda: ui.download(drawn, f"{name}.svg")), ("PNG", png)):
@@ -64,6 +74,5 @@ def _show_svg(
 
 
 def rendered(draw: Callable[[], plots.Figure], suffix: str) -> bytes:
-    """Return a figure as a file, drawn while no other is."""
-    with DRAWING:
-        return plots.rendered(draw(), suffix)
+    """Return a figure as a file."""
+    return plots.rendered(draw(), suffix)

@@ -2,8 +2,10 @@
 
 import asyncio
 import multiprocessing
+import os
 import pickle
 import signal
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -45,6 +47,7 @@ class Apart:
 
     def __init__(self) -> None:
         self._process: Any = None
+        self._closed = False
 
     async def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """Return what a function of a module gives.
@@ -56,37 +59,51 @@ class Apart:
         BackproofError
             As the function does.
         """
-        self.end()
+        self._end()
+        if self._closed:
+            raise EndedError("the page was closed")
+        # As bytes: the process would share the memory of tensors, a file descriptor for each.
+        request = pickle.dumps((function, arguments))
         starting: Any = context()
         ours, theirs = starting.Pipe(duplex=False)
-        process = starting.Process(target=_work, args=(theirs, function, arguments), daemon=True)
+        process = starting.Process(target=_work, args=(theirs, request), daemon=True)
         self._process = process
-        await asyncio.to_thread(process.start)
-        theirs.close()
-        if process is not self._process:
-            _end(process)
         try:
+            await asyncio.to_thread(process.start)
+            theirs.close()
+            if process is not self._process:
+                raise EOFError
             answer = pickle.loads(await _received(ours))
-        except EOFError:
+        except (EOFError, OSError):
             raise EndedError("the computation was ended from outside; ask again") from None
         finally:
             ours.close()
-            _end(process)
+            if self._process is process:
+                self._process = None
+            await asyncio.to_thread(_finish, process)
         if isinstance(answer, BaseException):
             raise answer
         found: _Result = answer
         return found
 
-    def end(self) -> None:
+    def close(self) -> None:
+        """End what is computed now, and compute nothing more; the page is gone."""
+        self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         """End what is computed now; whoever waits for it gets an `EndedError`."""
         process, self._process = self._process, None
-        if process is not None:
-            _end(process)
+        if process is not None and process.pid is not None and process.exitcode is None:
+            process.kill()
 
 
-def _end(process: Any) -> None:
+def _finish(process: Any) -> None:
+    """End a process that is of no more use, and wait for it: its number may be another's then."""
     if process.pid is not None:
-        process.kill()
+        if process.exitcode is None:
+            process.kill()
+        process.join()
 
 
 async def _received(connection: Connection) -> bytes:
@@ -97,13 +114,23 @@ async def _received(connection: Connection) -> bytes:
     return await asyncio.to_thread(connection.recv_bytes)
 
 
-def _work(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """Send what a function gives, or raises; in the process of its own."""
+def _end_with_server() -> None:
+    """End this process when the server's is gone, however it went."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os._exit(1)
+
+
+def _work(connection: Connection, request: bytes) -> None:
+    """Send what the function of a request gives, or raises; in the process of its own."""
     import torch
 
     # Whoever interrupts the server interrupts its whole group; the server ends the rest.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_server, daemon=True).start()
     torch.set_num_threads(1)
+    function, arguments = pickle.loads(request)
     try:
         answer: Any = function(*arguments)
     except Exception as error:

@@ -1,6 +1,7 @@
 """One part of a panel: controls, and below them what follows from their settings."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -10,6 +11,7 @@ from backproof._core.errors import BackproofError
 from backproof._core.sources import said
 from backproof.app.controls import Controls
 
+_LOG = logging.getLogger(__name__)
 _Settings = TypeVar("_Settings")
 _Result = TypeVar("_Result")
 
@@ -63,24 +65,25 @@ class Section(Generic[_Settings, _Result]):
         self._asked += 1
         asked = self._asked
         self._status.set_text("computing …")
+        said_at_last = ""
         try:
             result = await self._make(self.settings)
+            # One after the other: what shows a result waits too, and two would fill one place.
+            async with self._showing:
+                if asked != self._asked:
+                    return
+                self._place.clear()
+                with self._place:
+                    await self._show(result)
         except BackproofError as error:
-            if asked == self._asked:
-                self._status.set_text(str(error))
-            return
+            said_at_last = str(error)
         except Exception as error:
-            self._status.set_text(f"unexpected {said(error)}")
-            raise
-        # One after the other: what shows a result waits too, and two would fill one place.
-        async with self._showing:
-            if asked != self._asked:
-                return
-            self._place.clear()
-            with self._place:
-                await self._show(result)
+            _LOG.exception("a section of the page failed")
+            said_at_last = f"unexpected {said(error)}"
         if asked == self._asked:
-            self._status.set_text("")
+            if said_at_last:
+                self._place.clear()  # what stood there is of other settings
+            self._status.set_text(said_at_last)
 
     async def _changed(self) -> None:
         self._tell()

@@ -58,11 +58,14 @@ def serve(
     if token is not None:
         address += f"?token={token}"
 
-    def announce() -> None:
-        threading.Thread(target=prepare, daemon=True).start()
-        started(address)
+    def get_ready() -> None:
+        prepare()
         if open_browser:
-            webbrowser.open(address)
+            webbrowser.open(address)  # one for the terminal keeps the thread until it ends
+
+    def announce() -> None:
+        threading.Thread(target=get_ready, daemon=True).start()
+        started(address)
 
     config = uvicorn.Config(
         Guard(_application(), port=number, token=token),
@@ -98,6 +101,7 @@ def _listen(host: str, port: int | None) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((host, wanted))
+            found.listen()  # from now on no other server can have the port
         except (OSError, OverflowError) as error:
             found.close()
             reason = error.strerror if isinstance(error, OSError) else str(error)

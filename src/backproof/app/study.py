@@ -86,9 +86,9 @@ class Study:
         return Table(
             name="coverage",
             caption=(
-                f"How many of {counted(self.settings.sets, 'test set')} have an interval at "
-                f"confidence {self.settings.confidence:g} that covers the true error, and the "
-                "exact probability of it."
+                f"Intervals at confidence {self.settings.confidence:g}: the first test set's, from "
+                f"and to; how many of {counted(self.settings.sets, 'test set')} have one that "
+                "covers the true error, and the exact probability of it."
             ),
             columns=(
                 Column(header="method"),

@@ -71,6 +71,24 @@ def gradient(x: Array, t: NDArray[np.int64], mistake: str) -> Callable[..., Para
     return claimed
 
 
+def spoilt(x: Array, t: NDArray[np.int64], mistake: str, parameters: Parameters) -> tuple[str, ...]:
+    """Return the names of the parameters whose gradient a mistake changes, at these values.
+
+    Parameters
+    ----------
+    x, t, mistake
+        As for `gradient`.
+    parameters
+        W1, b1, w and b.
+    """
+    right, wrong = (gradient(x, t, name)(*parameters) for name in ("none", mistake))
+    return tuple(
+        name
+        for name, one, other in zip(("W1", "b1", "w", "b"), right, wrong, strict=True)
+        if not np.array_equal(one, other)
+    )
+
+
 # n sample, d coordinate, h hidden: W1 (d,h) from (n,d)ᵀ (n,h); b1 (h,); w (h,) from (n,h)ᵀ (n,)
 
 

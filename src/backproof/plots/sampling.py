@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from backproof._core.numbers import counted
 from backproof.plots import style
 from backproof.risk import Interval
 
@@ -66,9 +67,13 @@ def _panel(ax: Axes, panel: SamplingPanel) -> None:
     simulated, exact, bootstrap = (
         100 * _in_pairs(counts) for counts in (panel.simulated, panel.law, panel.bootstrap)
     )
-    sets = int(sum(panel.simulated))
+    sets = counted(int(sum(panel.simulated)), "simulated test set")
     ax.stairs(
-        simulated, edges, fill=True, color=style.SIMULATED, label=f"{sets} simulated test sets"
+        simulated,
+        edges,
+        fill=True,
+        color=style.SIMULATED,
+        label=sets,
     )
     ax.stairs(exact, edges, color=style.EXACT, linewidth=1.1, label="exact law")
     ax.stairs(

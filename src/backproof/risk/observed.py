@@ -104,10 +104,11 @@ def covered_sets(
         If an argument is out of range.
     """
     counts = np.asarray(errors)
-    if counts.size == 0 or counts.min() < 0 or counts.max() > examples:
+    counted = counts.ndim == 1 and counts.size > 0 and (counts == np.floor(counts)).all()
+    if not counted or counts.min() < 0 or counts.max() > examples:
         raise InputError(
-            f"errors must be counts from 0 to {examples}, the size of a test set, and at least "
-            "one of them"
+            f"errors must be a list of counts from 0 to {examples}, the size of a test set, and at "
+            "least one of them"
         )
     distinct, places = np.unique(counts, return_inverse=True)
     lower, upper = interval_bounds(distinct, examples, confidence, method)

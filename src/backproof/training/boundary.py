@@ -30,6 +30,10 @@ _FLAT = 1e-290
 """Slope of a score, relative to its largest value, below which a curvature would overflow."""
 
 
+class NotFiniteError(InputError):
+    """Scores that are no numbers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Boundary(Result):
     """Where the class changes inside a window: the lines, and how long and how bent they are."""
@@ -153,7 +157,8 @@ class Grid:
             values.ndim == 2 and len(values) == n and values.shape[1] > 1
         )
         if not usable or not np.isfinite(values).all():
-            raise InputError(
+            kind = NotFiniteError if usable else InputError
+            raise kind(
                 "score must return one finite number a point, or one for each of K ≥ 2 classes: "
                 f"expected shape ({n},) or ({n}, K), got {values.shape} with "
                 f"{int((~np.isfinite(values)).sum())} not finite"

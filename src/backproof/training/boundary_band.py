@@ -16,6 +16,7 @@ from backproof.training.boundary import (
     Boundary,
     Grid,
     Line,
+    NotFiniteError,
     Score,
     Window,
     WindowLike,
@@ -69,7 +70,8 @@ def boundary_band(
     ----------
     scores
         Score functions, each of which takes float64 points of shape (n, 2) and returns n scores;
-        or `Fit`\ s, of which those that diverged are left out.
+        or `Fit`\ s, of which those that diverged are left out, and those whose scores in the window
+        are not finite.
     quantiles
         Which quantiles: at least one, increasing, in [0, 1].
     window, resolution
@@ -88,15 +90,26 @@ def boundary_band(
     """
     wanted = _quantiles(quantiles)
     grid = Grid(window, resolution)
-    functions, diverged = _functions(scores)
-    levels = np.stack([_one_score(grid, function) for function in functions])
+    entries, diverged = _usable(scores)
+    found_levels = []
+    for one in entries:
+        try:
+            found_levels.append(_one_score(grid, _function(one)))
+        except NotFiniteError:
+            # A network on its way to divergence, whose weights are finite and scores are not.
+            if not isinstance(one, Fit):
+                raise
+            diverged += 1
+    if not found_levels:
+        raise InputError("scores must be finite in the window for at least one network")
+    levels = np.stack(found_levels)
     found = np.quantile(levels, wanted, axis=0, overwrite_input=True)
     return BoundaryBand(
         window=grid.window,
         quantiles=wanted,
         boundaries=tuple(zero_level(grid, level) for level in found),
         region=_region(grid, found[0], found[-1]),
-        members=len(functions),
+        members=len(levels),
         diverged=diverged,
     )
 
@@ -110,8 +123,8 @@ def _quantiles(quantiles: ArrayLike) -> tuple[float, ...]:
     return tuple(wanted.tolist())
 
 
-def _functions(scores: Iterable[Score | Fit]) -> tuple[list[Score], int]:
-    """Return the score functions, and how many fits are left out since they diverged."""
+def _usable(scores: Iterable[Score | Fit]) -> tuple[list[Score | Fit], int]:
+    """Return what did not diverge, and how many fits did."""
     try:
         entries = list(scores)
     except TypeError:
@@ -125,7 +138,7 @@ def _functions(scores: Iterable[Score | Fit]) -> tuple[list[Score], int]:
             "scores must hold at least one network that did not diverge, got "
             + (f"{len(entries)} that did" if entries else "none")
         )
-    return [_function(one) for one in usable], len(entries) - len(usable)
+    return usable, len(entries) - len(usable)
 
 
 def _function(one: Score | Fit) -> Score:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from backproof import training
-from backproof._core.errors import BackproofError
+from backproof._core.errors import BackproofError, InputError
 from backproof.app.train.points import points_of
 from backproof.app.train.settings import Settings
 
@@ -66,7 +66,7 @@ class Job:
     def __init__(self, settings: Settings) -> None:
         points = points_of(settings)
         self._points = points
-        self._tests: dict[int, list[tuple[int, float]]] = {}
+        self._tests: dict[tuple[int, int], list[tuple[int, float]]] = {}
         self._trainer = training.Trainer(
             dict.fromkeys(settings.hidden),
             range(settings.weights, settings.weights + settings.networks),
@@ -101,9 +101,7 @@ class Job:
 
     def _size(self, fits: training.Fits) -> SizeFrame:
         usable, points, (hidden,) = fits.usable, self._points, fits[0].spec.hidden
-        band = None
-        if usable:
-            band = training.boundary_band(usable, window=points.window, resolution=_RESOLUTION)
+        band = band_of(usable, points.window, _RESOLUTION)
         shown = shown_of(fits)
         right = np.asarray(shown.classify(points.x)) == points.t
         return SizeFrame(
@@ -127,7 +125,7 @@ class Job:
         return int((np.asarray(fit.classify(points.test_x)) != points.test_t).sum())
 
     def _test_losses(self, hidden: int, fit: training.Fit) -> tuple[tuple[int, float], ...]:
-        points, known = self._points, self._tests.setdefault(hidden, [])
+        points, known = self._points, self._tests.setdefault((hidden, fit.spec.seed), [])
         if points.test_x is None or points.test_t is None:
             return ()
         scores, labels = fit.model.infer(points.test_x), torch.as_tensor(points.test_t)
@@ -135,6 +133,14 @@ class Job:
         if np.isfinite(loss) and (not known or known[-1][0] < fit.steps):
             known.append((fit.steps, loss))
         return _thinned(known)
+
+
+def band_of(fits: training.Fits, window: float, resolution: int) -> training.BoundaryBand | None:
+    """Return the boundaries of networks; ``None`` where no scores of any are finite."""
+    try:
+        return training.boundary_band(fits, window=window, resolution=resolution)
+    except InputError:
+        return None
 
 
 def shown_of(fits: training.Fits) -> training.Fit:

@@ -14,6 +14,7 @@ from backproof._core.numbers import counted
 from backproof._core.sources import said
 from backproof.app.controls import Controls
 from backproof.app.network import Network
+from backproof.app.pictures import drawing
 from backproof.app.train import scene
 from backproof.app.train.editor import Editor
 from backproof.app.train.job import Frame, Line, shown_of
@@ -227,13 +228,12 @@ class Panel:
                 self._pause()
                 self._say(str(error))
                 return
-            if self._points is not None:
-                self._show(frame)
+            self._show(frame)
 
     async def _save(self, name: str, made: Callable[[Trained], bytes]) -> None:
         try:
             trained = await self._trained()
-            ui.download(await asyncio.to_thread(made, trained), name)
+            ui.download(await drawing(made, trained), name)
         except BackproofError as error:
             self._say(str(error))
         except Exception as error:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from backproof._core.provenance import Provenance, provenance
 from backproof._core.results import Result
 from backproof.app.addresses import written
+from backproof.app.train.job import band_of
 from backproof.app.train.points import Points
 from backproof.app.train.settings import Settings
 from backproof.tabular.outcome import loss_rows, size_rows
 from backproof.tabular.record import LossRow, PlanePicture, SizeBand, SizeRow
-from backproof.training import Fits, SizeErrors, boundary, boundary_band
+from backproof.training import Fits, SizeErrors, boundary
 
+_RESOLUTION = 201
 CONFIDENCE = 0.95
 """Of the intervals."""
 
@@ -34,6 +36,8 @@ class PageRun(Result):
     """What the panel was set to."""
     query: str
     """The query of the address that opens the page with these settings."""
+    networks: int
+    """Number of networks."""
     step: int
     """Gradient steps that were taken."""
     engine: str
@@ -65,6 +69,7 @@ def page_run(trained: Trained) -> PageRun:
         provenance=provenance("cpu", threads=1),
         settings=settings,
         query=written(settings),
+        networks=len(fits),
         step=max(fit.steps for fit in fits),
         engine=fits.engine,
         training=fits.error_quantiles(points.x, points.t, (0, 0.5, 1)),
@@ -81,8 +86,9 @@ def _plane(points: Points, fits: Fits) -> PlanePicture:
         points=tuple((first, second) for first, second in points.x.tolist()),
         targets=tuple(points.t.tolist()),
         bands=tuple(
-            SizeBand(hidden=size, band=boundary_band(usable.of_size(size), window=window))
+            SizeBand(hidden=size, band=band)
             for size in usable.sizes
+            if (band := band_of(usable.of_size(size), window, _RESOLUTION)) is not None
         ),
         bayes=None if points.bayes is None else boundary(points.bayes, window=window),
     )

@@ -25,7 +25,6 @@ _CAPTIONS = {
 
 def document(run: PageRun) -> Document:
     """Compose the report."""
-    networks = len(run.settings.hidden) * run.settings.networks
     pictures = tuple(
         Picture(
             name=name,
@@ -38,7 +37,7 @@ def document(run: PageRun) -> Document:
     return Document(
         title=f"Networks trained on {run.settings.data}",
         subtitle=(
-            f"{counted(networks, 'network')}, hidden {as_text(run.settings.hidden)}, after "
+            f"{counted(run.networks, 'network')}, hidden {as_text(run.settings.hidden)}, after "
             f"{run.step} of {counted(run.settings.steps, 'step')}."
         ),
         sections=(
@@ -73,7 +72,9 @@ def _tables(run: PageRun) -> Iterator[Block]:
 def _training_table(run: PageRun) -> Table:
     return Table(
         name="training-errors",
-        caption=f"Errors on the {len(run.plane.targets)} training points, over the networks.",
+        caption=(
+            f"Errors on {counted(len(run.plane.targets), 'training point')}, over the networks."
+        ),
         columns=(
             Column(header="hidden"),
             Column(header="errors of each network"),

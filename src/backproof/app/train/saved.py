@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backproof import plots, training
 from backproof._core.errors import InputError
-from backproof.app.pictures import DRAWING, rendered
+from backproof.app.pictures import rendered
 from backproof.app.train.job import shown_of
 from backproof.app.train.record import Trained, page_run
 from backproof.app.train.report import document
@@ -44,10 +44,7 @@ def _record(trained: Trained) -> bytes:
 
 
 def _report(trained: Trained) -> bytes:
-    run = page_run(trained)
-    with DRAWING:
-        composed = document(run)
-    return render_html(composed).encode()
+    return render_html(document(page_run(trained))).encode()
 
 
 def _safetensors(trained: Trained) -> bytes:

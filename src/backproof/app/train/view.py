@@ -42,7 +42,9 @@ class View:
     def show(self, learned: str, size: SizeFrame, points: Points) -> None:
         """Show what the networks have learned."""
         self._learned.content = learned
-        text = f"{counted(size.train_errors, 'error')} on {len(points.t)} training points"
+        text = (
+            f"{counted(size.train_errors, 'error')} on {counted(len(points.t), 'training point')}"
+        )
         if size.test_errors is not None and points.test_t is not None:
             text += f", {size.test_errors} on {len(points.test_t)} test points"
         self._numbers.set_text(text)

@@ -49,7 +49,7 @@ class Worker:
         process = self._process
         if process is not None:
             process.terminate()  # whoever waits for its answer then gets none
-        self._thread.submit(self._end)
+        self._thread.submit(self._end)  # also of one that is being started now
         self._thread.shutdown(wait=False)
 
     async def _ask(self, request: Settings | int | None) -> Any:
@@ -81,8 +81,9 @@ class Worker:
     def _start(self) -> None:
         context: Any = processes.context()
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=job.work, args=(theirs,), daemon=True)
-        self._process.start()
+        process = context.Process(target=job.work, args=(theirs,), daemon=True)
+        process.start()
+        self._process = process
         theirs.close()
 
     def _end(self) -> None:
