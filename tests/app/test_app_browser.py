@@ -197,6 +197,7 @@ def test_own_points_are_clicked_moved_and_removed(open_page: Open) -> None:
     page.mouse.click(*at(1, 1))
     expect(page.get_by_text("on 1 training point")).to_be_visible(timeout=TIMEOUT)
     page.get_by_text("class −1", exact=True).click()
+    page.wait_for_url("**new=a*")
     box = page.get_by_role("img", name="Points and prediction boundary").bounding_box()
     page.mouse.click(*at(-1, -1))
     expect(page.get_by_text("on 2 training points")).to_be_visible(timeout=TIMEOUT)

@@ -10,6 +10,7 @@ from nicegui import events, ui
 from backproof._core.errors import BackproofError
 from backproof.app.train.own import OwnPoint, own_points, own_text, read_upload
 from backproof.app.train.scene import Scene
+from backproof.app.train.settings import CLASSES
 
 _LEFT = 0
 _ENDINGS = ".csv,.tsv,.txt"
@@ -25,6 +26,8 @@ class Editor:
     ----------
     text
         Returns the points that there are, as they stand in the address.
+    chosen, choose
+        Returns the class of new points, and is told of another.
     plane
         Returns how the picture shows the plane.
     changed
@@ -37,11 +40,14 @@ class Editor:
         self,
         *,
         text: Callable[[], str],
+        chosen: Callable[[], str],
+        choose: Callable[[str], None],
         plane: Callable[[], Scene],
         changed: Callable[[str], Awaitable[None]],
         say: Callable[[str], None],
     ) -> None:
         self._text, self._plane, self._changed, self._say = text, plane, changed, say
+        self._chosen, self._choose = chosen, choose
         self._visible = False
         self._dragged: int | None = None
         self._pressed = False
@@ -54,9 +60,11 @@ class Editor:
                 "click with Shift to remove one."
             ).classes("text-sm")
             with ui.row().classes("gap-3 items-center"):
-                self._class = ui.radio({"a": "class −1", "b": "class +1"}, value="b").props(
-                    'inline aria-label="Class of new points"'
-                )
+                ui.radio(
+                    CLASSES,
+                    value=self._chosen(),
+                    on_change=lambda event: self._choose(event.value),
+                ).props('inline aria-label="Class of new points"')
                 self._build_typing()
                 self._uploads = ui.upload(
                     label="CSV: two columns of numbers, then two labels",
@@ -114,7 +122,7 @@ class Editor:
             ui.button(text, on_click=action).props("no-caps outline dense").classes("px-2")
 
     def _new(self, x1: float, x2: float) -> OwnPoint:
-        return x1, x2, 1 if self._class.value == "b" else -1
+        return x1, x2, 1 if self._chosen() == "b" else -1
 
     def _points(self) -> list[OwnPoint]:
         try:

@@ -61,6 +61,8 @@ class Panel:
         self._network: Network | None = None
         self._editor = Editor(
             text=lambda: self.settings.own,
+            chosen=lambda: self.settings.new,
+            choose=self._choose,
             plane=lambda: self._scene,
             changed=self._own_changed,
             say=self._say,
@@ -248,14 +250,19 @@ class Panel:
     def _say(self, text: str) -> None:
         self._status.set_text(text)
 
+    def _choose(self, new: str) -> None:
+        self._controls.replace(new=new)
+        self._tell()
+
     async def _own_changed(self, text: str) -> None:
         self._controls.replace(own=text)
         await self._settings_changed()
 
     async def _settings_changed(self) -> None:
         self._tell()
-        begun = dataclasses.replace(self._begun_with, pace=self.settings.pace)
-        if begun != self.settings:  # how fast it goes is all the same to the networks
+        # How fast it goes, and what a click would add, are all the same to the networks.
+        now = self.settings
+        if dataclasses.replace(self._begun_with, pace=now.pace, new=now.new) != now:
             await self.reset()
 
 

@@ -7,6 +7,8 @@ from backproof.app.settings import choice, number, unseen
 
 LAB = "lab"
 """The data set whose law the lab knows."""
+CLASSES = {"a": "class −1", "b": "class +1"}
+"""What the classes of own points are called."""
 DRAWN = (LAB, "moons", "circles", "spirals")
 """Data sets that are drawn."""
 MOST_SEED = 2**31
@@ -30,3 +32,4 @@ class Settings:
     steps: int = number(1000, "Steps", least=1, most=100_000)
     pace: int = number(5, "Steps a picture, at most", least=1, most=1000)
     own: str = unseen("")
+    new: str = unseen("b", CLASSES)
