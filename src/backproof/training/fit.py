@@ -18,6 +18,7 @@ from backproof.training.checkpoint import opened
 from backproof.training.data import Validation, training_data
 from backproof.training.engines import chosen_engine
 from backproof.training.fits import Fits
+from backproof.training.loggers import Callback
 from backproof.training.losses import LOSSES
 from backproof.training.optimizers import Optimizer, as_optimizer
 from backproof.training.problem import Settings
@@ -55,6 +56,7 @@ def fit(
     device: str = "cpu",
     progress: Progress = silent,
     checkpoint: str | Path | None = None,
+    callback: Callback | None = None,
 ) -> Fits:
     r"""Train every hidden size with every seed.
 
@@ -109,6 +111,8 @@ def fit(
     checkpoint
         Folder in which the run keeps where it is. The same call with the same folder goes on from
         there, and ends with the same bits as if it had never been interrupted.
+    callback
+        Called with all networks when they are trained, such as a `TensorBoardLogger`.
 
     Returns
     -------
@@ -146,7 +150,10 @@ def fit(
     store = opened(checkpoint, run)
     with recording_on_cpu():
         states = train_blocks(run, blocks, store, progress)
-    return collected(run, blocks, states)
+    found = collected(run, blocks, states)
+    if callback is not None:
+        callback(found)
+    return found
 
 
 def prepared(
