@@ -3,12 +3,14 @@
 import json
 from dataclasses import FrozenInstanceError, dataclass
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backproof._core.errors import BackproofError, InputError
-from backproof._core.results import Result
+from backproof._core.results import ArrayResult, Result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,3 +141,19 @@ def test_a_notebook_shows_a_result_escaped() -> None:
     shown = Part(name="<script>", rate=0.0)._repr_html_()
     assert "&lt;script&gt;" in shown
     assert "<script>" not in shown
+
+
+@pytest.mark.parametrize("text", [b"\x80{}", b'{"a": "\xff"}', b"[" * 100_000, b'{"a":' * 100_000])
+def test_what_is_no_text_or_has_no_end_is_refused(text: bytes) -> None:
+    with pytest.raises(InputError, match=r"not (whole JSON|a )"):
+        Whole.from_json(text)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Counted(ArrayResult):
+    values: NDArray[np.int64]
+
+
+def test_a_number_that_no_array_can_hold_is_refused() -> None:
+    with pytest.raises(InputError, match="too large for int64"):
+        Counted.from_json('{"values": [9223372036854775808]}')

@@ -56,7 +56,7 @@ class Result:
             return msgspec.json.decode(text, type=cls, dec_hook=_decoded)
         except msgspec.ValidationError as error:
             raise InputError(f"not a {cls.__name__}: {error}") from None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"not whole JSON: {error}") from None
 
     def _repr_html_(self) -> str:
@@ -89,5 +89,8 @@ def _encoded(value: Any) -> Any:
 def _decoded(kind: Any, value: Any) -> Any:
     if get_origin(kind) is np.ndarray:
         (dtype,) = kind.__args__[1].__args__
-        return np.asarray(value, dtype=dtype)
+        try:
+            return np.asarray(value, dtype=dtype)
+        except OverflowError as error:
+            raise ValueError(f"a number is too large for {np.dtype(dtype)}") from error
     raise NotImplementedError(f"a result cannot hold a {kind}")
