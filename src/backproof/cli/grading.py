@@ -27,11 +27,17 @@ _FOUND_SOMETHING = 1
 def grade_model(place: str, limits: dict[str, Any], *, as_json: bool) -> "Grade":
     """Judge the class ``FILE.py:CLASS`` and print its points."""
     from backproof import grading
-    from backproof.lab import points_table
 
     chosen = _chosen(place)
     if not isinstance(chosen, grading.Submission):
         raise InputError(f"{place} is a folder of submissions: say where their points go, --grade")
+    return _judged(chosen, limits, as_json=as_json)
+
+
+def _judged(chosen: "Submission", limits: dict[str, Any], *, as_json: bool) -> "Grade":
+    from backproof import grading
+    from backproof.lab import points_table
+
     found = grading.grade(chosen, **limits)
     if not as_json:
         print_table(Console(highlight=False), points_table(found))
@@ -48,7 +54,7 @@ def grade_models(
     chosen = _chosen(place)
     if isinstance(chosen, grading.Submission):
         check_writable(path)
-        found = grade_model(place, limits, as_json=as_json)
+        found = _judged(chosen, limits, as_json=as_json)
         write_text(path, _as_json(found, layout))
         grades: tuple[Grade, ...] = (found,)
     else:

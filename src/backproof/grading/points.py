@@ -91,9 +91,8 @@ def _shapes(subject: Subject) -> str:
     for dtype in ("float32", "float64"):
         copy = subject.build(HIDDEN)
         copy.convert(dtype)
-        found = str(getattr(copy.raw_score(copy.given(subject.x)), "dtype", "none")).removeprefix(
-            "torch."
-        )
+        scores = copy.raw_score(copy.given(subject.x))
+        found = str(getattr(scores, "dtype", "none")).removeprefix("torch.")
         if found != dtype:
             raise FailedError(
                 f"with parameters and points in {dtype} the scores are in {found}: expected {dtype}"
@@ -202,10 +201,7 @@ def _gradient(role: str, subject: Subject) -> str:
 
 
 def _training(subject: Subject) -> str:
-    network, reading = subject.build(5), subject.reading
-    start = training.FFModel(5, seed=3)
-    initial = [value.detach().numpy() for value in (start.W1, start.b1, start.w, start.b)]
-    network.set(reading.own((initial[0], initial[1], initial[2], initial[3]), network.values))
+    network = subject.started(5, seed=3)
     losses = descend(network, subject.x, subject.t, steps=_STEPS, rate=_RATE)
     (reference,) = training.fit(
         5, [3], subject.x, subject.t, steps=_STEPS, learning_rate=_RATE, engine="autograd"

@@ -16,6 +16,7 @@ from backproof._core.sources import names_in, said
 from backproof.gradcheck import GradientReport, check
 from backproof.grading.implementation import FailedError, Implementation
 from backproof.grading.reading import ROLES, Reading, best_reading
+from backproof.training import FFModel
 
 Array = NDArray[np.float64]
 
@@ -73,6 +74,19 @@ class Subject:
                 f"{self.told(error)}"
             ) from error
         return Implementation(model)
+
+    def started(self, hidden: int, seed: int, dtype: str | None = None) -> Implementation:
+        """Make a network with the initial parameters of ``FFModel(hidden, seed)``.
+
+        In the dtype that it has, or in another.
+        """
+        found = self.build(hidden)
+        if dtype is not None:
+            found.convert(dtype)
+        start = FFModel(hidden, seed=seed)
+        W1, b1, w, b = (one.detach().numpy() for one in (start.W1, start.b1, start.w, start.b))
+        found.set(self.reading.own((W1, b1, w, b), found.values))
+        return found
 
     def told(self, error: BaseException) -> str:
         """Return an exception in words, with the line of the user's that it passed last."""

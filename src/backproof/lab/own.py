@@ -127,11 +127,7 @@ def train_own(own: OwnModel, config: LabConfig, sets: TrainingSets, progress: Pr
 def _trained(
     subject: Subject, hidden: int, member: int, seed: int, config: LabConfig, sets: TrainingSets
 ) -> Fit:
-    network, reading = subject.build(hidden), subject.reading
-    network.convert("float64")
-    start = FFModel(hidden, seed=seed)
-    W1, b1, w, b = (one.detach().numpy() for one in (start.W1, start.b1, start.w, start.b))
-    network.set(reading.own((W1, b1, w, b), network.values))
+    network = subject.started(hidden, seed, dtype="float64")
     losses = descend(
         network,
         sets.x[member],
@@ -142,7 +138,7 @@ def _trained(
     known = losses[np.isfinite(losses)]
     if not len(known):
         raise InputError(f"its loss is not finite before the first step, with H = {hidden}")
-    W1, b1, w, b = reading.reference(network.values)
+    W1, b1, w, b = subject.reading.reference(network.values)
     return Fit(
         spec=NetworkSpec(hidden=(hidden,), seed=seed),
         status="completed" if len(known) == len(losses) else "diverged",

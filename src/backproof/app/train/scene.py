@@ -1,7 +1,6 @@
 """The picture of points and boundaries, as SVG made of numbers alone."""
 
 from collections.abc import Iterable
-from functools import partial
 from math import ceil, floor
 
 import numpy as np
@@ -10,9 +9,11 @@ from numpy.typing import NDArray
 from backproof.app.train.job import Line, SizeFrame
 from backproof.app.train.points import Points
 from backproof.plots import style
+from backproof.plots.weights import line_widths
 
 SIDE = 400
 """Width and height in pixels of its own."""
+_WIDEST = 4.0  # pixels of the line of the largest weight
 
 
 class Scene:
@@ -88,17 +89,15 @@ def _mark(x: float, y: float, label: int) -> str:
 
 def weights(layers: tuple[NDArray[np.float64], ...]) -> str:
     """Return a network with one hidden layer: a line a weight, wide and dark where it is large."""
-    first, last = layers
-    inputs, hidden = len(first) - 1, first.shape[1]
-    largest = max(float(np.abs(layer).max()) for layer in layers) or 1.0
+    first, last = line_widths(layers)
+    inputs, hidden = first.shape
     heights = [SIDE * (unit + 0.5) / hidden for unit in range(hidden)]
     starts = [SIDE * (place + 1) / (inputs + 1) for place in range(inputs)]
-    line = partial(_line, widest=4 * min(1.0, 40 / hidden))  # many would hide each other
     parts = []
     for unit, height in enumerate(heights):
-        for start, value in zip(starts, first[:-1, unit].tolist(), strict=True):
-            parts.append(line(60, start, SIDE / 2, height, value / largest))
-        parts.append(line(SIDE / 2, height, SIDE - 60, SIDE / 2, float(last[unit, 0]) / largest))
+        for start, width in zip(starts, first[:, unit].tolist(), strict=True):
+            parts.append(_line(60, start, SIDE / 2, height, width))
+        parts.append(_line(SIDE / 2, height, SIDE - 60, SIDE / 2, float(last[unit, 0])))
     radius = min(8.0, SIDE / (2.5 * hidden))
     dots = [(SIDE / 2, height, radius) for height in heights]
     dots += [(60, start, 9.0) for start in starts] + [(SIDE - 60, SIDE / 2, 9.0)]
@@ -109,12 +108,12 @@ def weights(layers: tuple[NDArray[np.float64], ...]) -> str:
     return "".join(parts)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, value: float, widest: float) -> str:
-    if not np.isfinite(value):
+def _line(x1: float, y1: float, x2: float, y2: float, width: float) -> str:
+    if not width:
         return ""
-    color = style.NEGATIVE if value < 0 else style.POSITIVE
-    dashes = ' stroke-dasharray="4 3"' if value < 0 else ""
+    color = style.NEGATIVE if width < 0 else style.POSITIVE
+    dashes = ' stroke-dasharray="4 3"' if width < 0 else ""
     return (
         f'<path d="M{x1:.0f} {y1:.1f}L{x2:.0f} {y2:.1f}" stroke="{color}" '
-        f'stroke-width="{widest * (0.07 + abs(value)):.2f}" stroke-opacity="0.7"{dashes}/>'
+        f'stroke-width="{_WIDEST * abs(width):.2f}" stroke-opacity="0.7"{dashes}/>'
     )
