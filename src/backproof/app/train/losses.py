@@ -1,5 +1,6 @@
 """The curves of training and test loss."""
 
+from math import floor, log10
 from typing import Any
 
 from nicegui import ui
@@ -19,7 +20,13 @@ class LossChart:
                 "legend": {"type": "scroll", "top": 4},
                 "tooltip": {"trigger": "axis"},
                 "grid": {"left": 64, "right": 24, "top": 48, "bottom": 44},
-                "xAxis": {"type": "value", "name": "step", "nameLocation": "middle", "nameGap": 26},
+                "xAxis": {
+                    "type": "value",
+                    "min": 0,
+                    "name": "step",
+                    "nameLocation": "middle",
+                    "nameGap": 26,
+                },
                 "yAxis": {
                     "type": "log",
                     "name": "mean loss",
@@ -41,12 +48,12 @@ class LossChart:
                 series.append(_curve(f"H = {size.hidden}, test", size.test_losses, color, "dashed"))
         options = self._chart.options
         options["series"] = series
-        options["xAxis"]["min"], options["xAxis"]["max"] = 0, max(1, _last(series))
-        # Of fewer than two values the chart would make no axis.
+        # Of fewer than two values the chart would make no axes; of more it makes better ones.
+        options["xAxis"]["max"] = None if _last(series) else 1
         known = {loss for curve in series for _, loss in curve["data"]}
-        few = len(known) < 2
-        options["yAxis"]["min"] = min(known, default=1.0) / 10 if few else None
-        options["yAxis"]["max"] = max(known, default=0.1) * 10 if few else None
+        decade = floor(log10(min(known, default=0.5))) if len(known) < 2 else None
+        options["yAxis"]["min"] = None if decade is None else 10.0**decade
+        options["yAxis"]["max"] = None if decade is None else 10.0 ** (decade + 1)
         self._chart.update()
 
 
