@@ -41,6 +41,15 @@ def test_columns_are_guessed_and_told(run_main: Main, folder: Path) -> None:
     assert "takes the column 'yhat' as the prediction" in err
 
 
+def test_lists_of_predictions_and_references(run_main: Main, tmp_path: Path) -> None:
+    path = tmp_path / "lists.json"
+    path.write_text(json.dumps({"predictions": [0, 1] * 50, "references": [0, 1, 1, 1] * 25}))
+    code, out, _ = run_main("certify", str(path))
+    assert code == 0
+    assert out.startswith("error 25 % ")
+    assert "label 'references', prediction 'predictions'" in out
+
+
 def test_no_guess_among_several(run_main: Main, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("y,label,yhat\n1,1,1\n")
     code, out, err = run_main("certify", tmp_path / "a.csv")

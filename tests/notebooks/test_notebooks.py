@@ -1,16 +1,16 @@
 """The example notebooks run, show what they compute, and are what their scripts say."""
 
-import dataclasses
 import inspect
+from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import jupytext
 import pytest
 from nbclient import NotebookClient
 
-from backproof import datasets, gradcheck, grading, lab, risk, tape, training
-from backproof._core.results import Result
+from backproof import datasets, gradcheck, grading, lab, risk, tabular, tape, training
 
 FOLDER = Path(__file__).parents[2] / "examples" / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -65,21 +65,73 @@ def test_a_notebook_runs_and_shows_results_and_pictures(outputs: Any) -> None:
         assert part in text
 
 
-def results() -> list[type]:
-    """Every public class of results."""
-    found = set()
-    for module in (datasets, gradcheck, grading, lab, risk, tape, training):
-        for name in module.__all__:
-            one = getattr(module, name)
-            if inspect.isclass(one) and issubclass(one, Result):
-                found.add(one)
-    return sorted(found, key=lambda one: one.__qualname__)
+JOBS = (datasets, gradcheck, grading, lab, risk, tabular, tape, training)
+# What asks for something, or is made of what a notebook shows already.
+NO_RESULTS = {
+    "Arrangement", "Case", "Document", "Explain", "FFModel", "Network", "Scaling", "Submission",
+    "Table", "TwoClassMixture",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", results(), ids=lambda kind: kind.__qualname__)
-def test_every_result_has_a_text_and_a_picture_of_it(kind: type) -> None:
-    assert callable(getattr(kind, "_repr_html_", None))
-    assert dataclasses.is_dataclass(kind)
+def callables(module: Any) -> Iterator[Any]:
+    """Yield the public functions of a module, and the public methods of its classes."""
+    for name in module.__all__:
+        found = getattr(module, name)
+        if inspect.isfunction(found):
+            yield found
+        if inspect.isclass(found):
+            for key, member in inspect.getmembers(found):
+                member = member.fget if isinstance(member, property) else member
+                if not key.startswith("_") and inspect.isfunction(member):
+                    yield member
+
+
+def classes(hint: Any) -> Iterator[type]:
+    """Yield our classes in an annotation, also those in containers and unions."""
+    if inspect.isclass(hint) and hint.__module__.startswith("backproof"):
+        yield hint
+    for part in get_args(hint):
+        yield from classes(part)
+
+
+def returned() -> list[type]:
+    """Every class that something public returns."""
+    found = {
+        kind
+        for module in JOBS
+        for function in callables(module)
+        for kind in classes(get_type_hints(function).get("return"))
+        if not issubclass(kind, Enum)
+    }
+    return sorted(found, key=lambda kind: kind.__qualname__)
+
+
+@pytest.mark.parametrize("kind", returned(), ids=lambda kind: kind.__qualname__)
+def test_a_notebook_shows_every_result(kind: type) -> None:
+    assert callable(getattr(kind, "_repr_html_", None)) != (kind.__name__ in NO_RESULTS)
+    if kind.__name__ not in NO_RESULTS:
+        own = [set(vars(base)) for base in kind.__mro__ if base is not object]
+        assert any(names & {"__str__", "__repr__"} for names in own)
+
+
+def test_the_walk_finds_what_the_jobs_return() -> None:
+    names = {kind.__name__ for kind in returned()}
+    assert {"Fits", "Fit", "GradientReport", "Certificate", "Graph", "LabRun", "Dataset"} <= names
+
+
+def test_networks_show_their_number_and_losses() -> None:
+    fits = training.fit([2, (3, 3)], seeds=range(2), x=[[0.0, 1.0], [1.0, 0.0]], t=[-1, 1], steps=3)
+    assert repr(fits) == "<Fits: 4 networks, hidden 2, 3-3>"
+    assert repr(fits[:0]) == "<Fits: 0 networks>"
+    assert fits._repr_html_().count("after 3 steps") == 4
+
+
+def test_a_monitor_shows_where_it_stands() -> None:
+    monitor = risk.Monitor()
+    assert repr(monitor) == "<Monitor: no examples yet>"
+    monitor.update(3, 100)
+    assert str(monitor.interval) in monitor._repr_html_()
+    assert "after 100 examples" in repr(monitor)
 
 
 def test_what_is_shown_holds_no_markup_of_the_users() -> None:

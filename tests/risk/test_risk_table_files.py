@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -297,6 +298,45 @@ def test_json_may_be_one_array(table: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(rows)[:-1])
     with pytest.raises(InputError, match=r"a\.json"):
         risk.count_table(tmp_path)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("end", ["json", "json.gz"])
+def test_json_may_be_one_object_of_lists(
+    table: pd.DataFrame, tmp_path: Path, indent: int | None, end: str
+) -> None:
+    """As people dump what they hand to ``evaluate``: predictions and references."""
+    renamed = table.rename(columns={"y": "references", "yhat": "predictions"})
+    lists = {name: renamed[name].tolist() for name in ("references", "predictions", "group", "p")}
+    text = json.dumps({"model": "mine", **lists}, indent=indent).encode()
+    path = tmp_path / f"a.{end}"
+    path.write_bytes(gzip.compress(text) if end.endswith("gz") else text)
+    names: dict[str, Any] = {"label": "references", "prediction": "predictions"}
+    found = risk.count_table(path, by="group", score="p", **names)
+    assert same_counts(found, risk.count_table(renamed, by="group", score="p", **names))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"y": [1, 2], "yhat": [1]}', "equally long, got 2 in 'y', 1 in 'yhat'"),
+        ('{"y": [1, 2], "p": [1, 2]}', "no list 'yhat', which is to be the prediction"),
+        ('{"y": [1, [2]], "yhat": [1, 2]}', "got list"),
+        ('{"y": [], "yhat": []}', "no rows"),
+        ('{"y": [1, 2], "yhat": [1, 2', "a.json"),
+        ('{\n"y": [1, 2],\n "yhat": [1, 2', "a.json"),
+    ],
+)
+def test_lists_that_are_no_predictions_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match=re.escape(message)):
+        risk.count_table(tmp_path / "a.json")
+
+
+def test_rows_that_hold_lists_are_rows(tmp_path: Path) -> None:
+    rows = [{"logits": [0.1, 0.9], "y": n % 2, "yhat": 1} for n in range(4)]
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, rows)))
+    assert risk.count_table(tmp_path / "a.json").rows == 4
 
 
 def test_an_object_that_is_cut_off_is_never_passed_over(

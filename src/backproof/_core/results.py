@@ -9,7 +9,14 @@ import numpy as np
 from backproof._core.errors import InputError
 
 
-class Result:
+class ShownAsText:
+    """Base class of what a notebook shows as its text."""
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+class Result(ShownAsText):
     """Base class of results.
 
     A result is a frozen, keyword-only dataclass whose fields are numbers, strings, booleans,
@@ -58,9 +65,6 @@ class Result:
             raise InputError(f"not a {cls.__name__}: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"not whole JSON: {error}") from None
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 class ArrayResult(Result):

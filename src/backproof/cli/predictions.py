@@ -22,6 +22,8 @@ _WORDS = {
         "target",
         "actual",
         "ground_truth",
+        "reference",
+        "references",
     ),
     "prediction": (
         "yhat",
@@ -32,6 +34,7 @@ _WORDS = {
         "prediction",
         "predicted",
         "predicted_label",
+        "predictions",
     ),
     "key": ("id", "key", "example_id", "row_id", "sample_id", "uid", "uuid"),
 }

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof._core.numbers import counted
+from backproof._core.results import ShownAsText
 
 Labels = NDArray[np.int64] | NDArray[np.str_]
 
@@ -15,7 +16,7 @@ _MOST_CLASSES = 10  # that are counted one by one on a line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dataset:
+class Dataset(ShownAsText):
     """Points to learn from, n of them with d features each."""
 
     name: str

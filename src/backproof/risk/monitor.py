@@ -5,7 +5,7 @@ from typing import Self, SupportsIndex
 
 from backproof._core.checks import one_of, open_unit, whole_number
 from backproof._core.errors import InputError
-from backproof._core.results import Result
+from backproof._core.results import Result, ShownAsText
 from backproof.risk.counts import checked_counts
 from backproof.risk.interval import Interval, interval
 from backproof.risk.methods.method import SIDES, Side
@@ -27,7 +27,7 @@ class MonitorState(Result):
     """Examples so far."""
 
 
-class Monitor:
+class Monitor(ShownAsText):
     """Errors and examples so far, with an interval that is valid at every moment.
 
     With the given probability all its intervals together cover the true error rate, so one may
@@ -118,6 +118,9 @@ class Monitor:
         monitor = cls(state.confidence, state.side)
         monitor.update(state.errors, state.examples)
         return monitor
+
+    def __repr__(self) -> str:
+        return f"<Monitor: {self}>"
 
     def __str__(self) -> str:
         found = self.interval

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from backproof._core.errors import InputError
 from backproof._core.files import write_text
-from backproof._core.results import Result
+from backproof._core.numbers import counted
+from backproof._core.results import Result, ShownAsText
 from backproof.datasets import Dataset
 from backproof.tabular.preparation import Scaling
 from backproof.training import Fits, load_fits, save_fits
@@ -39,7 +40,7 @@ class ModelCard(Result):
 
 
 @dataclass(frozen=True)
-class TrainedModel:
+class TrainedModel(ShownAsText):
     """Networks that decide together: the mean of their probabilities counts."""
 
     card: ModelCard
@@ -71,6 +72,13 @@ class TrainedModel:
             )
         probabilities = self.probabilities(data.x)
         return np.asarray(self.card.classes)[probabilities.argmax(axis=1)], probabilities
+
+    def __str__(self) -> str:
+        classes = ", ".join(map(str, self.card.classes))
+        return (
+            f"{self.card.label} ({classes}) from {', '.join(self.card.features)}, by "
+            f"{counted(len(self.fits), 'network')}"
+        )
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:

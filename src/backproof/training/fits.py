@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from backproof._core.checks import rates
 from backproof._core.errors import InputError
-from backproof._core.results import Result
+from backproof._core.numbers import counted
+from backproof._core.results import Result, ShownAsText
 from backproof.training.arrays import as_numpy, as_tensor
 from backproof.training.losses import LOSSES
 from backproof.training.spec import Hidden, hidden_sizes
@@ -38,7 +39,7 @@ class SizeErrors(Result):
     """Test error rate at each quantile over seeds; empty where all diverged."""
 
 
-class Fits(Sequence[Fit]):
+class Fits(ShownAsText, Sequence[Fit]):
     """Trained networks, in the order of sizes, then seeds.
 
     Attributes
@@ -234,6 +235,12 @@ class Fits(Sequence[Fit]):
 
     def _some(self, fits: Sequence[Fit]) -> "Fits":
         return Fits(fits, engine=self.engine)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(dict.fromkeys(fit.spec.size for fit in self._fits))
+        hidden = f", hidden {sizes}" if sizes else ""
+        diverged = f", {len(self.diverged)} diverged" if self.diverged else ""
+        return f"<Fits: {counted(len(self), 'network')}{hidden}{diverged}>"
 
     def __str__(self) -> str:
         return "\n".join(map(str, self._fits))

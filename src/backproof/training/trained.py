@@ -12,6 +12,7 @@ from torch import Tensor
 
 from backproof._core.errors import InputError
 from backproof._core.numbers import counted
+from backproof._core.results import ShownAsText
 from backproof.training.model import FFModel
 from backproof.training.network import Network
 from backproof.training.settings import recording_on_cpu
@@ -22,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fit:
+class Fit(ShownAsText):
     """One trained network."""
 
     spec: NetworkSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproof._core.errors import EngineError, InputError
-from backproof.risk.tables.json_lines import first_bad_line
+from backproof.risk.tables.json_files import first_bad_line
 from backproof.risk.tables.sources import first_failure
 
 if TYPE_CHECKING:

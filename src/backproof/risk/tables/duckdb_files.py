@@ -3,8 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -15,8 +13,9 @@ from backproof._core.errors import InputError
 from backproof._tables.duck import first_line, literal, split_line, text_rows
 from backproof.risk.tables.columns import NUMBERS, Columns
 from backproof.risk.tables.duckdb_errors import explained_by_file, first_line_of
-from backproof.risk.tables.expression import FILE
-from backproof.risk.tables.json_lines import start_of
+from backproof.risk.tables.duckdb_json import json_relation
+from backproof.risk.tables.duckdb_sql import FILE_COLUMN, identifier, new_mark, united
+from backproof.risk.tables.json_files import lists_in
 from backproof.risk.tables.parquet_types import has_several_types
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan, Wording
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 _WORDINGS: dict[Format, Wording] = {"parquet": "typed", "json": "json", "text": "text"}
-_MARKS = count()
 _MOST_THREADS = 1024  # DuckDB starts as many as it is told to
 
 
@@ -115,6 +113,8 @@ def names(connection: "DuckDBPyConnection", place: Path, kind: Format) -> list[s
     path = literal(place)
     if kind == "text":
         return list(_header(connection, place)[1])
+    if kind == "json" and (lists := lists_in(place)):
+        return list(lists)
     reader = "read_parquet($path)" if kind == "parquet" else "read_json($path)"
     rows = connection.execute(f"DESCRIBE SELECT * FROM {reader}", {"path": path}).fetchall()
     return [row[0] for row in rows]
@@ -126,7 +126,7 @@ def _parquet(
     paths = [literal(place) for place in places]
     names = list(dict.fromkeys(columns.named().values()))
     several = has_several_types(connection, paths, names)
-    path = f"path{_mark()}"
+    path = f"path{new_mark()}"
     # What a folder is called, such as y=1, is no column, and must not replace one.
     return connection.sql(
         f"SELECT * FROM read_parquet(${path}, hive_partitioning = false, "
@@ -153,7 +153,7 @@ def _text(
         headers.setdefault((delim, names), []).append(path)
     parts = []
     for (delim, names), same in headers.items():
-        mark = _mark()
+        mark = new_mark()
         given = {"path": same, "delim": delim, "quote": '"', "escape": '"'}
         parts.append(
             connection.sql(
@@ -161,11 +161,7 @@ def _text(
                 params={name + mark: value for name, value in given.items()},
             )
         )
-    return _together(parts)
-
-
-def _together(parts: Sequence["DuckDBPyRelation"]) -> "DuckDBPyRelation":
-    return reduce(lambda whole, part: whole.union(part), parts)
+    return united(parts)
 
 
 def _header(connection: "DuckDBPyConnection", place: Path) -> tuple[str, tuple[str, ...]]:
@@ -182,7 +178,7 @@ def _text_query(names: tuple[str, ...], columns: Columns, mark: str) -> str:
         f"c{place}": "DOUBLE" if name in numbers else "VARCHAR" for place, name in enumerate(names)
     }
     chosen = [
-        f"c{names.index(name)} AS {_identifier(name)}" for name in dict.fromkeys(named.values())
+        f"c{names.index(name)} AS {identifier(name)}" for name in dict.fromkeys(named.values())
     ]
     rows = text_rows(kinds, header=True, file=True, mark=mark)
     return f"SELECT {', '.join(chosen)}, filename AS {FILE_COLUMN} FROM {rows}"
@@ -201,52 +197,4 @@ def _check_header(path: Path, names: tuple[str, ...], columns: Columns) -> None:
             )
 
 
-def _json(
-    connection: "DuckDBPyConnection", places: Sequence[Path], columns: Columns
-) -> "DuckDBPyRelation":
-    named = columns.named()
-    kinds = {name: "DOUBLE" if part in NUMBERS else "JSON" for part, name in named.items()}
-    listed = ", ".join(f"{_text_literal(name)}: '{kind}'" for name, kind in kinds.items())
-    chosen = ", ".join(map(_identifier, kinds))
-    forms: dict[str, list[str]] = {}
-    for place in places:
-        forms.setdefault(_form_of_json(connection, place), []).append(literal(place))
-    parts = []
-    for form, paths in forms.items():
-        path = f"path{_mark()}"
-        query = (
-            f"SELECT {chosen}, filename AS {FILE_COLUMN} FROM read_json(${path}, "
-            f"format = '{form}', filename = true, hive_partitioning = false, "
-            f"columns = {{{listed}}})"
-        )
-        parts.append(connection.sql(query, params={path: paths}))
-    return _together(parts)
-
-
-def _form_of_json(connection: "DuckDBPyConnection", place: Path) -> str:
-    """Return whether a file holds lines or one array.
-
-    DuckDB 2.0 can tell by itself, but then passes over an object that is cut off at the end of one
-    of several files, now and then.
-    """
-    start = start_of(place)
-    if start is None:
-        start = first_line(connection, literal(place)).encode()
-    return "array" if start.lstrip().startswith(b"[") else "newline_delimited"
-
-
-_RELATIONS = {"parquet": _parquet, "text": _text, "json": _json}
-FILE_COLUMN = f'"{FILE}"'
-
-
-def _mark() -> str:
-    """Return a new ending for names of parameters: relations that share one cannot be joined."""
-    return f"_{next(_MARKS)}"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text_literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+_RELATIONS = {"parquet": _parquet, "text": _text, "json": json_relation}

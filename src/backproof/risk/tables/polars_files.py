@@ -9,7 +9,7 @@ import narwhals as nw
 from backproof._core.errors import InputError
 from backproof.risk.tables.expression import FILE
 from backproof.risk.tables.frames import told
-from backproof.risk.tables.json_lines import first_bad_line
+from backproof.risk.tables.json_files import first_bad_line
 from backproof.risk.tables.paths import Format
 from backproof.risk.tables.scan import Scan
 from backproof.risk.tables.sources import SourceFile, first_failure, paths_by_place

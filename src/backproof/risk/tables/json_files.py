@@ -1,6 +1,7 @@
 """Files of JSON, looked into before DuckDB reads them, or after an engine could not."""
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -33,6 +34,36 @@ def first_bad_line(file: Path) -> int | None:
     except _UNREADABLE:
         return None
     return None
+
+
+def lists_in(file: Path) -> dict[str, int]:
+    """Return the lists of a file that is one JSON object, from their names to their lengths.
+
+    None of a file of rows, nor of one that cannot be read. The object stands on a line of its own,
+    or begins with a line that only opens it.
+    """
+    if file.suffix.lower() not in (".json", ".gz") or not (start_of(file) or b"").startswith(b"{"):
+        return {}
+    try:
+        with _opened(file) as lines:
+            first = lines.readline()
+            if first.strip() != b"{" and lines.readline().strip():
+                return {}  # rows, one a line
+            lines.seek(0)
+            fields = msgspec.json.decode(lines.read(), type=dict[str, msgspec.Raw])
+    except (*_UNREADABLE, msgspec.DecodeError):
+        return {}
+    return {
+        name: len(msgspec.json.decode(value, type=list[msgspec.Raw]))
+        for name, value in fields.items()
+        if bytes(value).startswith(b"[")
+    }
+
+
+def unpacked_size(file: Path) -> int:
+    """Return the number of bytes in a file that `start_of` can read, unpacked."""
+    with _opened(file) as unpacked:
+        return unpacked.seek(0, io.SEEK_END)
 
 
 def _is_packed_otherwise(file: Path) -> bool:
