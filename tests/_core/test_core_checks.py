@@ -27,6 +27,12 @@ def test_a_number_too_small_is_refused() -> None:
         whole_number("n", 2, at_least=3)
 
 
+def test_a_number_too_large_is_refused() -> None:
+    assert whole_number("n", 4, at_least=3, at_most=4) == 4
+    with pytest.raises(InputError, match="n must be at most 4, got 5"):
+        whole_number("n", 5, at_least=3, at_most=4)
+
+
 @pytest.mark.parametrize("value", [5e-324, 0.5, np.float32(0.5), np.nextafter(1, 0)])
 def test_a_number_inside_the_unit_interval_passes(value: float) -> None:
     number = open_unit("p", value)

@@ -55,11 +55,17 @@ def test_names_are_one_panels_alone() -> None:
     assert len(names) == len({*names, "panel", "colours"}) - 2
 
 
-@given(st.dictionaries(st.sampled_from(["data", "hidden", "rate", "points", "own"]), st.text()))
-def test_any_address_is_read(query: dict[str, str]) -> None:
-    settings, complaints = read(Settings, query)
-    assert isinstance(settings, Settings)
+@given(st.data())
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_address_is_read(kind: Any, data: st.DataObject) -> None:
+    names = st.sampled_from([setting.name for setting in settings_of(kind)])
+    texts = st.one_of(st.text(), st.floats().map(str), st.integers().map(str))
+    query = data.draw(st.dictionaries(names, texts))
+    settings, complaints = read(kind, query)
+    assert isinstance(settings, kind)
     assert len(complaints) <= len(query)
+    again = dict(parse_qsl(written(settings), keep_blank_values=True))
+    assert read(kind, again) == (settings, [])
 
 
 @pytest.mark.parametrize(

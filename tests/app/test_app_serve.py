@@ -6,15 +6,20 @@ import socket
 import subprocess
 import sys
 import time
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from urllib.parse import urlencode, urlsplit
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from playwright.sync_api import Browser
 from tests.app.conftest import Server, start, stop
+from tests.app.test_app_addresses import KINDS
 
 from backproof._core.errors import InputError
 from backproof.app.serve import _listen
+from backproof.app.settings import settings_of
 
 COMMAND = [sys.executable, "-c", "from backproof.cli import main; main()", "app", "--no-open"]
 
@@ -39,6 +44,46 @@ def test_the_page_is_served_and_foreign_hosts_and_origins_are_not(server: Server
         assert ask(server, path=path, host=f"evil.example:{port}")[0] == 421
         assert ask(server, path=path, origin="http://evil.example")[0] == 403
     assert ask(server, "POST", "/_nicegui/client/x/upload/1", origin="null")[0] == 403
+
+
+NAMES = sorted({setting.name for kind in KINDS for setting in settings_of(kind)})
+TEXTS = st.one_of(
+    st.text(st.characters(codec="utf-8"), max_size=20),
+    st.sampled_from(
+        ["nan", "1e999", "-1", "9" * 300, "5,", "</script><img src=x onerror=alert(1)>"]
+    ),
+)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.dictionaries(st.sampled_from(NAMES), TEXTS, min_size=1, max_size=5))
+def test_any_address_is_answered(server: Server, query: dict[str, str]) -> None:
+    """The fixture sees that the server says nothing of it."""
+    status, text = ask(server, path=f"/?{urlencode(query)}")
+    assert status == 200
+    assert "<img src=x" not in text
+
+
+@pytest.fixture(scope="module")
+def warned() -> Iterator[Server]:
+    """A server that may warn of what is no request, and say no more."""
+    running = start()
+    yield running
+    assert set(stop(running).splitlines()) <= {"WARNING:  Invalid HTTP request received."}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.binary(max_size=60), st.sampled_from([b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"]))
+def test_no_bytes_stop_the_server(warned: Server, noise: bytes, start: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(warned.address).port or 0), 20) as sent:
+        sent.sendall(start + noise + b"\r\n\r\n")
+        sent.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := sent.recv(1 << 16):
+            answer += part
+    assert b"Traceback" not in answer
+    assert b" 500 " not in answer.partition(b"\r\n")[0]
+    assert ask(warned)[0] == 200
 
 
 def test_a_foreign_page_cannot_open_the_socket(server: Server) -> None:

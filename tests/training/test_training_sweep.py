@@ -95,7 +95,7 @@ def test_a_sweep_keeps_and_takes_up_checkpoints(serial: Fits, tmp_path: Path) ->
     assert same_bits(fit([3, 2000, (8, 8)], range(12), *data(), **arguments), serial)
 
 
-@pytest.mark.parametrize("n_jobs", [0, -2, 1.5])
+@pytest.mark.parametrize("n_jobs", [0, -2, 1.5, 10**30])
 def test_a_bad_number_of_processes_is_refused(n_jobs: Any) -> None:
     with pytest.raises(InputError, match="n_jobs"):
         sweep(2, 0, *data(), n_jobs=n_jobs)
@@ -202,7 +202,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error() -> None:
 
 
 def test_an_address_that_is_none_is_an_error() -> None:
-    with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"):
+    with pytest.raises(InputError, match="dask must be an address such as"):
         sweep(2, 0, *data(), steps=2, dask="nonsense://x")
 
 

@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from backproof._core.errors import InputError
 
 
-def whole_number(name: str, value: SupportsIndex, *, at_least: int) -> int:
+def whole_number(
+    name: str, value: SupportsIndex, *, at_least: int, at_most: int | None = None
+) -> int:
     """Return `value` as an ``int``.
 
     Raises
     ------
     InputError
-        If `value` is not a whole number, or is smaller than `at_least`.
+        If `value` is not a whole number, smaller than `at_least` or larger than `at_most`.
     """
     try:
         number = operator.index(value)
@@ -26,6 +28,8 @@ def whole_number(name: str, value: SupportsIndex, *, at_least: int) -> int:
         ) from None
     if number < at_least:
         raise InputError(f"{name} must be at least {at_least}, got {number}")
+    if at_most is not None and number > at_most:
+        raise InputError(f"{name} must be at most {at_most}, got {number}")
     return number
 
 

@@ -49,12 +49,12 @@ class LabConfig(Result):
 
     def __post_init__(self) -> None:
         for size in self.hidden:
-            _within("a hidden size", size, 1, _MOST_HIDDEN)
+            whole_number("a hidden size", size, at_least=1, at_most=_MOST_HIDDEN)
         if not self.hidden or len(set(self.hidden)) < len(self.hidden):
             raise InputError(
                 f"hidden sizes must be distinct and at least one, got {list(self.hidden)}"
             )
-        _within("seeds", self.seeds, 1, _MOST_SEEDS)
+        whole_number("seeds", self.seeds, at_least=1, at_most=_MOST_SEEDS)
         check_seed(self.seed)
         for name in ("training_points", "examples"):
             if whole_number(name, getattr(self, name), at_least=2) % 2:
@@ -110,8 +110,3 @@ class LabConfig(Result):
         if quick:
             return dataclasses.replace(config, sweep_directions=2, sets=1000, replicates=2000)
         return config
-
-
-def _within(name: str, value: int, least: int, most: int) -> None:
-    if whole_number(name, value, at_least=least) > most:
-        raise InputError(f"{name} must be at most {most}, got {value}")

@@ -7,6 +7,8 @@ from backproof._core.errors import InputError
 from backproof._core.results import Result
 from backproof._core.seeds import check_seed
 
+_MOST_SEEDS = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableConfig(Result):
@@ -49,7 +51,7 @@ class TableConfig(Result):
         if not self.hidden or len(set(self.hidden)) < len(self.hidden):
             sizes = [format_size(size) for size in self.hidden]
             raise InputError(f"hidden sizes must be distinct and at least one, got {sizes}")
-        whole_number("seeds", self.seeds, at_least=1)
+        whole_number("seeds", self.seeds, at_least=1, at_most=_MOST_SEEDS)
         check_seed(self.seed)
         open_unit("test", self.test)
         open_unit("confidence", self.confidence)

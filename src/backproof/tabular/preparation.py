@@ -65,10 +65,10 @@ def split(data: Dataset, test: float, seed: int) -> Split:
             stratify=numbers,
             random_state=seeds.derive(seed, "test rows") % 2**32,
         )
-    except ValueError as error:
+    except ValueError:
         raise InputError(
             f"{len(data.x)} rows of {len(data.classes)} classes cannot be split with {test:g} for "
-            f"the test: {error}"
+            "the test: a part would lack a class; choose another share, or have more rows"
         ) from None
     return Split(train_x, train_t, test_x, test_t)
 

@@ -28,6 +28,7 @@ def cluster(address: str, run: Run) -> Iterator[dict[str, Any]]:
         raise InputError("dask needs distributed: pip install 'backproof[dask]'")
     from distributed import Client
 
+    _check_address(address)
     try:
         client: Any = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
@@ -40,6 +41,19 @@ def cluster(address: str, run: Run) -> Iterator[dict[str, Any]]:
             "dask", client=client, scatter=[run], wait_for_workers_timeout=_SECONDS
         ):
             yield {}
+
+
+def _check_address(address: str) -> None:
+    """Refuse what is no address at once; a `Client` would try for long, and be loud about it."""
+    from distributed.comm.addressing import get_address_host_port, parse_address
+
+    try:
+        if parse_address(address)[0] != "inproc":  # of this process: it has no port
+            get_address_host_port(address)
+    except ValueError as error:
+        raise InputError(
+            f"dask must be an address such as tcp://host:8786, got {address!r}: {error}"
+        ) from None
 
 
 def _check_workers(client: Any, address: str, packages: tuple[str, ...]) -> None:

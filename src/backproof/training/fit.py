@@ -20,6 +20,7 @@ from backproof.training.engines import chosen_engine
 from backproof.training.fits import Fits
 from backproof.training.loggers import Callback
 from backproof.training.losses import LOSSES
+from backproof.training.memory import check_memory
 from backproof.training.optimizers import Optimizer, as_optimizer
 from backproof.training.problem import Settings
 from backproof.training.running import train_blocks
@@ -34,6 +35,8 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 Networks = SupportsIndex | Iterable[Any]
 """Hidden sizes, each trained with every seed; or the networks themselves. Type checkers find no
 common type for numbers and tuples in one list, so what it holds is checked at run time alone."""
+
+_MOST_STEPS = 10**15  # at a microsecond each, 30 years
 
 
 def fit(
@@ -184,7 +187,7 @@ def prepared(
         if validation is None:
             raise InputError("patience needs validation: the share to hold out, or points")
     settings = Settings(
-        steps=whole_number("steps", steps, at_least=0),
+        steps=whole_number("steps", steps, at_least=0, at_most=_MOST_STEPS),
         learning_rate=positive("learning_rate", learning_rate),
         loss=loss,
         optimizer=as_optimizer(optimizer),
@@ -201,6 +204,7 @@ def prepared(
         data = training_data(x, t, number, loss, DTYPES[dtype], validation)
     if len(data.t) == 1:
         sets = (0,) * len(specs)
+    check_memory(specs, data.inputs, data.outputs, settings.steps)
     return Run(
         specs=specs,
         sets=sets,

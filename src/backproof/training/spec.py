@@ -14,6 +14,8 @@ Hidden = SupportsIndex | Sequence[SupportsIndex]
 ActivationLike = str | Callable[[Tensor], Tensor]
 """The name of an activation, or a function of a tensor."""
 
+_MOST_UNITS = 10**12  # of a layer: more than any machine holds, few enough to multiply
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
@@ -31,7 +33,10 @@ class NetworkSpec:
             raise InputError(f"hidden must be a tuple of layer sizes, got {self.hidden!r}")
         if not self.hidden:
             raise InputError("hidden must name the size of at least one layer, got none")
-        sizes = tuple(whole_number("a hidden size", size, at_least=1) for size in self.hidden)
+        sizes = tuple(
+            whole_number("a hidden size", size, at_least=1, at_most=_MOST_UNITS)
+            for size in self.hidden
+        )
         object.__setattr__(self, "hidden", sizes)
         object.__setattr__(self, "seed", whole_number("seed", self.seed, at_least=0))
 
@@ -73,4 +78,4 @@ def _layers(entry: Hidden | Iterable[SupportsIndex]) -> tuple[int, ...]:
     sizes = tuple(entry) if isinstance(entry, Iterable) else (entry,)
     if not sizes:
         raise InputError("hidden must name the size of at least one layer, got an empty one")
-    return tuple(whole_number("hidden", size, at_least=1) for size in sizes)
+    return tuple(whole_number("hidden", size, at_least=1, at_most=_MOST_UNITS) for size in sizes)

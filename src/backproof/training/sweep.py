@@ -26,6 +26,7 @@ from backproof.training.settings import recording_on_cpu, single_threaded
 from backproof.training.spec import ActivationLike
 from backproof.training.state import State
 
+_MOST_JOBS = 1024  # each is a process
 # Workers that were lost one after the other, without a block done in between, before giving up.
 _MOST_LOSSES = 3
 
@@ -68,7 +69,7 @@ def sweep(
     hidden, seeds, x, t
         See `fit`.
     n_jobs
-        Number of processes on this machine, at least 1; -1: one for each core. Not used with
+        Number of processes on this machine, from 1 to 1024; -1: one for each core. Not used with
         `dask`.
     dask
         Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers do the tasks. They
@@ -117,7 +118,12 @@ def sweep(
     blocks = run.blocks()
     store = opened(checkpoint, run)
     if n_jobs != -1:
-        n_jobs = whole_number("n_jobs", n_jobs, at_least=1)
+        n_jobs = whole_number(
+            "n_jobs other than -1",
+            n_jobs,
+            at_least=1,
+            at_most=_MOST_JOBS,
+        )
     processes = nullcontext({"n_jobs": n_jobs}) if dask is None else cluster(dask, run)
     with processes as where:
         done = _train_all(run, blocks, store, progress, where)

@@ -56,9 +56,9 @@ def connected(
             "autoload_known_extensions": "false",
         }
         if threads is not None:
-            settings["threads"] = number = whole_number("threads", threads, at_least=1)
-            if number > _MOST_THREADS:
-                raise InputError(f"threads must be at most {_MOST_THREADS}, got {number}")
+            settings["threads"] = whole_number(
+                "threads", threads, at_least=1, at_most=_MOST_THREADS
+            )
         if memory_limit is not None:
             settings["memory_limit"] = memory_limit
         try:
