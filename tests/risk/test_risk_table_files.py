@@ -333,6 +333,12 @@ def test_lists_that_are_no_predictions_are_refused(tmp_path: Path, text: str, me
         risk.count_table(tmp_path / "a.json")
 
 
+def test_a_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b'{"\x80y": [1, 2], "yhat": [1, 2]}')
+    with pytest.raises(InputError, match=r"a\.json"):
+        risk.count_table(tmp_path / "a.json")
+
+
 def test_rows_that_hold_lists_are_rows(tmp_path: Path) -> None:
     rows = [{"logits": [0.1, 0.9], "y": n % 2, "yhat": 1} for n in range(4)]
     (tmp_path / "a.json").write_text("\n".join(map(json.dumps, rows)))

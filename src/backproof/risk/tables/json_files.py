@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 _UNREADABLE = (OSError, EOFError, zlib.error)
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def start_of(file: Path) -> bytes | None:
@@ -51,7 +52,7 @@ def lists_in(file: Path) -> dict[str, int]:
                 return {}  # rows, one a line
             lines.seek(0)
             fields = msgspec.json.decode(lines.read(), type=dict[str, msgspec.Raw])
-    except (*_UNREADABLE, msgspec.DecodeError):
+    except (*_UNREADABLE, *_NO_JSON):
         return {}
     return {
         name: len(msgspec.json.decode(value, type=list[msgspec.Raw]))
@@ -77,6 +78,6 @@ def _opened(file: Path) -> BinaryIO:
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except _NO_JSON:
         return False
     return True
