@@ -1,8 +1,9 @@
 """Pages of the documentation that are computed: tables of methods, and the lab's numbers."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from backproof import lab, risk
 from backproof.report import Table
@@ -33,7 +34,12 @@ def write(folder: Path) -> None:
     """Write the pages; with BACKPROOF_QUICK_DOCS those of a small run of the lab."""
     folder.mkdir(exist_ok=True)
     config = lab.LabConfig.make(quick="BACKPROOF_QUICK_DOCS" in os.environ)
-    pages = {"methods": _methods(), "means": _means(), "plans": _plans(), "lab": _lab(config)}
+    pages = {
+        "methods": _methods(),
+        "means": _guarantees(risk.MEAN_METHODS),
+        "plans": _guarantees(risk.PLANS),
+        "lab": _lab(config),
+    }
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
@@ -56,23 +62,10 @@ def _methods() -> str:
     )
 
 
-def _means() -> str:
+def _guarantees(table: Mapping[str, Any]) -> str:
     return _table(
         ("method", "guarantee", "assumes", "from"),
-        (
-            (f"`{name}`", row.guarantee, row.assumptions, row.source)
-            for name, row in risk.MEAN_METHODS.items()
-        ),
-    )
-
-
-def _plans() -> str:
-    return _table(
-        ("method", "guarantee", "assumes", "from"),
-        (
-            (f"`{name}`", row.guarantee, row.assumptions, row.source)
-            for name, row in risk.PLANS.items()
-        ),
+        ((f"`{name}`", row.guarantee, row.assumptions, row.source) for name, row in table.items()),
     )
 
 

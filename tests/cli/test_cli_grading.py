@@ -2,10 +2,14 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.grading.models import LINEAR, MODULE, NUMPY
 
@@ -54,8 +58,8 @@ def test_a_model_with_other_scores_is_judged_but_not_run(tmp_path: Path) -> None
     write(tmp_path, mine=MODULE.replace("torch.tanh", "torch.sigmoid"))
     done = run("--model", "mine.py:FFModel", "--quick", folder=tmp_path)
     assert done.returncode == 2
-    assert "16 of 20 points" in done.stdout
-    assert "the lab is not run on this model: score: at x = " in done.stderr
+    assert "17 of 20 points" in done.stdout
+    assert "the lab is not run on this model: score: with H = 7, at x" in done.stderr
     assert not (tmp_path / "backproof-lab").exists()
 
 
@@ -79,7 +83,7 @@ def test_a_folder_of_submissions_is_judged_in_one_call(tmp_path: Path) -> None:
     folder.mkdir()
     naive = LINEAR.replace("torch.nn.functional.softplus(", "torch.log1p(torch.exp(") + ")"
     naive = naive.replace(".mean()\n)", ").mean()\n")
-    write(folder, ada=NUMPY, bob=naive, cay="while True: pass")
+    write(folder, ada=NUMPY, bob=naive, cay="while True: pass", dan="")
     command = ["--model", "handed in:FFModel", "--grade", "points", "--time-limit", "8"]
     done = run(*command, folder=tmp_path)
     assert done.returncode == 1, done.stderr
@@ -87,6 +91,9 @@ def test_a_folder_of_submissions_is_judged_in_one_call(tmp_path: Path) -> None:
         rows = {row["submission"]: row for row in csv.DictReader(file)}
     assert [float(rows[name]["points"]) for name in ("ada", "bob", "cay")] == [20, 17, 0]
     assert rows["cay"]["ended"] == "timed out after 8 s"
+    assert rows["dan"]["reason"] == "dan.py has no class FFModel"
+    assert rows["ada"]["reason"] == rows["bob"]["reason"] == ""
+    assert "everything: dan.py has no class FFModel" in " ".join(done.stdout.split())
     assert Grade.from_json((tmp_path / "points" / "ada.json").read_text(encoding="utf-8")).passed
     # The same place again: what is ours is replaced, what is not stays.
     assert run(*command, folder=tmp_path).returncode == 1
@@ -97,14 +104,96 @@ def test_a_folder_of_submissions_is_judged_in_one_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("    def gradient", "    def grad"), "so it needs a method gradient(x, t)"),
+        ((', "d": delta.sum()[None]', ""), "gradient() has no entry for d"),
+        (
+            ("        hidden = np", "        assert len(x) < 200, 'too many'\n        hidden = np"),
+            "the model raised AssertionError: too many in line 19: assert len(x) < 200",
+        ),
+    ],
+)
+def test_a_model_that_fails_in_the_lab_is_told_by_line(
+    tmp_path: Path, change: tuple[str, str], complaint: str
+) -> None:
+    assert change[0] in NUMPY
+    write(tmp_path, mine=NUMPY.replace(*change))
+    done = run("--model", "mine.py:FFModel", "--quick", "--hidden", "3", folder=tmp_path)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert not (tmp_path / "backproof-lab").exists()
+
+
+@pytest.mark.parametrize("place", ["mine.py:FFModel", "handed in:FFModel"])
+def test_points_are_written_though_nobody_reads_the_output(tmp_path: Path, place: str) -> None:
+    (tmp_path / "handed in").mkdir()
+    write(tmp_path, mine=MODULE.replace("torch.tanh", "torch.sigmoid"))
+    write(tmp_path / "handed in", mine=MODULE)
+    command = f"{sys.executable} -m backproof lab --model '{place}' --grade points | true"
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (tmp_path / "points").exists()
+    assert (done.returncode, done.stderr) == (1 if "mine.py" in place else 0, "")
+
+
+def worker_on(file: str, process: "subprocess.Popen[str]") -> bool:
+    """Whether a process has a child that judges a file."""
+    children = psutil.Process(process.pid).children()
+    return any(file in word for one in children for word in one.cmdline())
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_what_was_judged_before_an_interrupt_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    write(folder, ada=MODULE, zoe="import time\ntime.sleep(600)")
+    command = [sys.executable, "-m", "backproof", "lab", "--model", "handed in:FFModel"]
+    with subprocess.Popen(
+        [*command, "--grade", "points"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        eventually(lambda: worker_on("ada.py", process))
+        eventually(lambda: not worker_on("ada.py", process))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; 1 of 2 judged, their points are in points" in err
+    assert Grade.from_json((tmp_path / "points" / "ada.json").read_bytes()).passed
+    assert not (tmp_path / "points" / "zoe.json").exists()
+
+
+def test_no_name_is_a_formula(tmp_path: Path) -> None:
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    (folder / "=1+1.py").write_text("x = 1", encoding="utf-8")
+    (folder / "\x1b[31mred.py").write_text("x = 1", encoding="utf-8")
+    done = run("--model", "handed in:FFModel", "--grade", "points", folder=tmp_path)
+    assert "\x1b" not in done.stdout
+    lines = (tmp_path / "points" / "grades.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == ["submission", "\\x1b[31mred", "'=1+1"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["--grade", "x.json"], "--grade judges a model: name it"),
         (["--model", "none.py:FFModel"], "there is no file none.py"),
         (["--model", "mine.py"], "must be FILE.py:CLASS or FOLDER:CLASS, got mine.py"),
         (["--model", ".:FFModel"], "is a folder of submissions: say where their points go"),
+        (["--model", "mine.py:FFModel", "--grade", "."], "cannot write .: it is a folder"),
         (["--model", "mine.py:FFModel", "--time-limit", "0"], "time_limit must be"),
-        (["--model", "mine.py:FFModel", "--memory-limit", "-1"], "memory_limit must be"),
+        (
+            ["--model", "mine.py:FFModel", "--memory-limit", "-1"],
+            "memory_limit other than 0 must be at least 64, got -1",
+        ),
     ],
 )
 def test_what_cannot_be_judged_is_said_in_a_line(

@@ -114,7 +114,77 @@ class FFModel:
         return hidden.T @ delta, inner.sum(0), x.T @ inner, delta.sum()
 """
 
-RIGHT = {"module": MODULE, "linear": LINEAR, "plain": PLAIN, "numpy": NUMPY}
+_DRAWN = """        self.A, self.c = draw(-1, 1, (hidden, 2)), draw(-1, 1, hidden)
+        self.v, self.d = draw(-1, 1, hidden), draw(-1, 1, 1)
+"""
+_VECTOR = """        self.H, self._all = hidden, draw(-1, 1, 4 * hidden + 1)
+
+    A = property(lambda self: self._all[: 2 * self.H].reshape(self.H, 2))
+    c = property(lambda self: self._all[2 * self.H : 3 * self.H])
+    v = property(lambda self: self._all[3 * self.H : -1])
+    d = property(lambda self: self._all[-1:])
+
+    def parameters(self):
+        return {"A": self.A, "c": self.c, "v": self.v, "d": self.d}
+"""
+
+RIGHT = {
+    "module": MODULE,
+    "module in float32": MODULE.replace("dtype=torch.float64", "dtype=torch.float32"),
+    "module with a frozen parameter": MODULE.replace(
+        "super().__init__()\n",
+        "super().__init__()\n        self.one = nn.Parameter(torch.ones(1), requires_grad=False)\n",
+    ),
+    "module of plain tensors": MODULE.replace(
+        "nn.Parameter(torch.rand(*shape, dtype=torch.float64) * 2 - 1)",
+        "(torch.rand(*shape, dtype=torch.float64) * 2 - 1).requires_grad_()",
+    ),
+    "another stable loss": MODULE.replace(
+        "nn.functional.softplus(-t * self.score(x)).mean()",
+        "nn.functional.binary_cross_entropy_with_logits(self.score(x), (t + 1) / 2)",
+    ),
+    "linear": LINEAR,
+    "plain": PLAIN,
+    "plain with a constant": PLAIN.replace(".requires_grad_()", "").replace(
+        "def mean_loss(self, x, t):",
+        "def mean_loss(self, x, t):\n        for one in (self.u, self.V, self.c, self.d):\n"
+        "            one.requires_grad_()",
+    ),
+    "numpy": NUMPY,
+    "numpy by a method": LISTED,
+    "numpy in a dictionary": NUMPY.replace(_DRAWN, _DRAWN + "        self.p = vars(self).copy()\n")
+    .replace("self.A", 'self.p["A"]')
+    .replace("self.c", 'self.p["c"]')
+    .replace("self.v", 'self.p["v"]')
+    .replace("self.d", 'self.p["d"]')
+    .replace("        self.p = vars(self).copy()\n", "")
+    .replace("draw = np", "self.p = {}\n        draw = np"),
+    "numpy in a list": NUMPY.replace("self.A", "self.p[0]")
+    .replace("self.c", "self.p[1]")
+    .replace("self.v", "self.p[2]")
+    .replace("self.d", "self.p[3]")
+    .replace("draw = np", "self.p = [0, 0, 0, 0]\n        draw = np")
+    + "\n    def parameters(self):\n        return self.p\n",
+    "numpy in slots": NUMPY.replace(
+        "class FFModel:\n", 'class FFModel:\n    __slots__ = "Acvd"\n'
+    ).replace('"Acvd"', '("A", "c", "v", "d")'),
+    "views of a vector": NUMPY.replace(_DRAWN, _VECTOR),
+    "a number for the offset": NUMPY.replace("draw(-1, 1, 1)", "draw(-1, 1)")
+    .replace("self.d[0]", "self.d")
+    .replace("delta.sum()[None]", "delta.sum()"),
+    "a scalar gradient for one number": NUMPY.replace("delta.sum()[None]", "delta.sum()"),
+    "buffers beside the parameters": NUMPY.replace(
+        _DRAWN,
+        _DRAWN + "        self.rate, self.seen = 0.1, np.zeros(3)\n"
+        "        self.gA, self.gc = np.zeros_like(self.A), np.zeros_like(self.c)\n",
+    ).replace(
+        "        return {",
+        "        self.gA[...], self.gc[...] = inner.T @ x, inner.sum(0)\n        return {",
+    ),
+    "warnings as errors": "import numpy as np\nnp.seterr(over='raise', invalid='raise')\n" + NUMPY,
+    "options of its own": "import argparse\nargparse.ArgumentParser().parse_known_args()\n"
+    + MODULE,
+}
 
 GRADIENTS = {f"gradient by {role}" for role in ("W1", "b1", "w", "b")}
 EXTREME = {"loss at extreme scores", "gradient at extreme scores"}
@@ -138,11 +208,11 @@ WRONG: dict[str, tuple[str, str, str, set[str], str]] = {
     ),
     "missing entry": (
         NUMPY, ', "d": delta.sum()[None]', "",
-        {*GRADIENTS, "gradient at extreme scores", "training"}, "no entry for d",
+        {"gradient by b", "gradient at extreme scores", "training"}, "no entry for d",
     ),
     "wrong shape": (
-        NUMPY, "delta.sum()[None]", "delta.sum()",
-        {*GRADIENTS, "gradient at extreme scores", "training"}, "expected (1,)",
+        NUMPY, '"v": hidden.T @ delta', '"v": (hidden.T @ delta)[:, None]',
+        {"gradient by w", "gradient at extreme scores", "training"}, "expected (7,)",
     ),
     "naive loss": (
         MODULE, "nn.functional.softplus(-t * self.score(x))",
@@ -152,14 +222,14 @@ WRONG: dict[str, tuple[str, str, str, set[str], str]] = {
         MODULE, "-t * self.score(x)", "(-t * self.score(x)).clamp(max=50)", EXTREME, "expected",
     ),
     "sum for mean": (
-        MODULE, ".mean()", ".sum()", {"loss", "training"}, "the mean loss of 7 points",
+        MODULE, ".mean()", ".sum()", {"loss", "training"}, "the mean loss of 2 points",
     ),
     "sigmoid": (
         MODULE, "torch.tanh", "torch.sigmoid", {"score", "training"}, "expected wᵀ tanh",
     ),
     "column": (
         LINEAR, ".squeeze(1)", "", {
-            "shapes and dtypes", "score", "loss", "loss at extreme scores",
+            "shapes and dtypes", "no side effects", "score", "loss", "loss at extreme scores",
             "gradient at extreme scores", "training", *GRADIENTS,
         }, "shape (1, 1) for 1 points",
     ),
@@ -173,13 +243,13 @@ WRONG: dict[str, tuple[str, str, str, set[str], str]] = {
     ),
     "no bias": (
         LINEAR, "nn.Linear(hidden, 1)", "nn.Linear(hidden, 1, bias=False)", {
-            "constructor", "score", "loss at extreme scores", "gradient at extreme scores",
-            "training", *GRADIENTS,
-        }, "4 parameters: expected 5",
+            "constructor", "score", "loss at extreme scores",
+            "gradient at extreme scores", "training", *GRADIENTS,
+        }, "second.weight (1, 1): expected 4H + 1 = 5",
     ),
     "detached": (
         MODULE, "@ self.w + self.b", "@ self.w.detach() + self.b",
-        {*GRADIENTS, "gradient at extreme scores", "training"}, "no gradient reaches w",
+        {"gradient by w", "gradient at extreme scores", "training"}, "no gradient reaches w",
     ),
     "fixed dtype": (
         MODULE, "torch.tanh(x @", "torch.tanh(x.double() @",
@@ -187,10 +257,78 @@ WRONG: dict[str, tuple[str, str, str, set[str], str]] = {
     ),
     "changes its points": (
         NUMPY, "return np.tanh(x @", "x *= 2\n        return np.tanh(x / 2 @",
-        {"shapes and dtypes"}, "changes the points",
+        {"no side effects"}, "changes the points",
     ),
     "raises": (
         MODULE, "return nn.functional", "raise ValueError('not yet')\n        return nn.functional",
-        {"loss", "training", *EXTREME, *GRADIENTS}, "ValueError: not yet in line 16",
+        {"no side effects", "loss", "training", *EXTREME, *GRADIENTS},
+        "ValueError: not yet in line 16",
+    ),
+    "wrong for one hidden unit": (
+        NUMPY, "@ self.v + self.d[0]\n\n", "@ self.v * (len(self.v) > 1) + self.d[0]\n\n",
+        {"score", *GRADIENTS}, "with H = 1",
+    ),
+    "for as many points as in the example": (
+        NUMPY, "/ len(x)", "/ (40 if len(x) > 1 else 1)", GRADIENTS, "with H = 2 and 3 points",
+    ),
+    "the first points alone": (
+        NUMPY, "    def gradient(self, x, t):\n",
+        "    def gradient(self, x, t):\n        x, t = x[:40], t[:40]\n", GRADIENTS,
+        "with H = 30 and 150 points",
+    ),
+    "remembers the first points": (
+        NUMPY, "    def score(self, x):\n",
+        ("    def score(self, x):\n        self.seen = getattr(self, 'seen', {})\n"
+        "        x = self.seen.setdefault(len(x), x)\n"),
+        {"no side effects", "gradient at extreme scores"}, "depends on what was asked before",
+    ),
+    "gradient of the last score": (
+        NUMPY, "        delta = -t", "        hidden = self.hidden\n        delta = -t",
+        {
+            "shapes and dtypes", "no side effects", "training", "gradient at extreme scores",
+            *GRADIENTS,
+        }, "hidden",
+    ),
+    "changes its labels": (
+        NUMPY, "        return np.logaddexp(0, -t * self.score(x)).mean()",
+        ("        loss = np.logaddexp(0, -t * self.score(x)).mean()\n        t *= -1\n"
+        "        return loss"), {"no side effects"}, "mean_loss changes the labels",
+    ),
+    "steps by itself": (
+        NUMPY, "        return {", "        self.c -= 0.1 * inner.sum(0)\n        return {",
+        {"no side effects", "training"}, "gradient changes the parameter c",
+    ),
+    "tanh that overflows": (
+        NUMPY, "return np.tanh(x @ self.A.T + self.c) @",
+        ("z = x @ self.A.T + self.c\n        "
+        "return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)) @"), EXTREME,
+        "overflow encountered",
+    ),
+    "points cut off": (
+        NUMPY, "    def score(self, x):\n",
+        "    def score(self, x):\n        x = np.clip(x, -10, 10)\n",
+        {"score", "gradient at extreme scores"}, "at x = (",
+    ),
+    "offset that begins with zero": (
+        NUMPY, "draw(-1, 1, 1)", "np.zeros(1)", {"initial parameters"}, "d are not uniform",
+    ),
+    "the same draws twice": (
+        NUMPY, "self.v, self.d = draw(-1, 1, hidden)", "self.v, self.d = self.c.copy()",
+        {"initial parameters"}, "c and v are correlated",
+    ),
+    "one array twice": (
+        NUMPY, "self.v, self.d = draw(-1, 1, hidden)", "self.v, self.d = self.c",
+        {
+            "initial parameters", "shapes and dtypes", "no side effects", "score", "loss",
+            "training", *EXTREME, *GRADIENTS,
+        }, "keeps its value when another is written",
+    ),
+    "gradient in another dtype": (
+        PLAIN, "    def score(self, x):\n",
+        ("    def gradient(self, x, t):\n"
+        "        loss = self.mean_loss(x, t)\n"
+        "        return [one.double() for one in torch.autograd.grad(loss, "
+        "[self.u, self.V, self.c, self.d])]\n\n"
+        "    def score(self, x):\n"), {"shapes and dtypes"}, "in float64: expected float32",
     ),
 }  # fmt: skip

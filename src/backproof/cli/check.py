@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from backproof._core.errors import InputError
 from backproof._core.sources import names_in, said, split_place
+from backproof.cli.output import reader_may_leave
 
 _FOUND_SOMETHING = 1
 
@@ -53,11 +53,8 @@ def check(places: tuple[str, ...], as_json: bool, allow_unresolved: bool) -> int
 
 
 def _show(text: str) -> None:
-    """Print; a reader that has seen enough must not change the exit code."""
-    try:
+    with reader_may_leave():
         click.echo(text)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _json(reports: list[tuple[str, Any]]) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_text
+from backproof.cli.output import reader_may_leave
 
 if TYPE_CHECKING:
     from backproof.tape import Finding, Place, Session
@@ -153,10 +154,8 @@ def _show(session: "Session") -> None:
         for limit in session.limits:
             console.print(Text(f"note: {limit}", style="dim"))
         console.print(_summary(session))
-    try:
+    with reader_may_leave():
         click.echo(captured.get(), nl=False, color=True)
-    except BrokenPipeError:  # a reader that has seen enough must not change the exit code
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def finding_text(finding: "Finding") -> Text:

@@ -1,19 +1,16 @@
 """``backproof lab --model``: implementations of others, judged point by point."""
 
-import contextlib
 import csv
 import io
 import json
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from backproof._core.errors import InputError
 from backproof._core.files import check_replaceable, check_writable, replaced_folder, write_text
+from backproof.cli.output import plain_console, reader_may_leave
 from backproof.cli.progress import shown_progress
 from backproof.cli.tables import print_table
 
@@ -31,17 +28,9 @@ def grade_model(place: str, limits: dict[str, Any], *, as_json: bool) -> "Grade"
     chosen = _chosen(place)
     if not isinstance(chosen, grading.Submission):
         raise InputError(f"{place} is a folder of submissions: say where their points go, --grade")
-    return _judged(chosen, limits, as_json=as_json)
-
-
-def _judged(chosen: "Submission", limits: dict[str, Any], *, as_json: bool) -> "Grade":
-    from backproof import grading
-    from backproof.lab import points_table
-
     found = grading.grade(chosen, **limits)
     if not as_json:
-        print_table(Console(highlight=False), points_table(found))
-        click.echo()
+        _print_points(found)
     return found
 
 
@@ -53,22 +42,55 @@ def grade_models(
 
     chosen = _chosen(place)
     if isinstance(chosen, grading.Submission):
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder; of one submission name a file")
         check_writable(path)
-        found = _judged(chosen, limits, as_json=as_json)
-        write_text(path, _as_json(found, layout))
-        grades: tuple[Grade, ...] = (found,)
+        grades: tuple[Grade, ...] = (grading.grade(chosen, **limits),)
+        write_text(path, _as_json(grades[0], layout))
     else:
-        check_replaceable(path, _not_ours)
-        with shown_progress() as progress:
-            grades = grading.grade_all(chosen, progress=progress, **limits)
-        _write_all(grades, path, layout)
-        if not as_json:
+        grades = _grade_folder(chosen, path, layout, limits)
+    with reader_may_leave():
+        if as_json:
+            click.echo(json.dumps([one.to_dict() for one in grades], indent=1, ensure_ascii=False))
+        elif isinstance(chosen, grading.Submission):
+            _print_points(grades[0])
+        else:
             _print_all(grades)
-    if as_json:
-        click.echo(json.dumps([one.to_dict() for one in grades], indent=1, ensure_ascii=False))
-    else:
-        click.echo(f"Points: {path}")
+        click.echo(f"Points: {path}", err=as_json)
     return 0 if all(one.passed for one in grades) else _FOUND_SOMETHING
+
+
+def _grade_folder(
+    chosen: "tuple[Submission, ...]", path: Path, layout: str, limits: dict[str, Any]
+) -> "tuple[Grade, ...]":
+    """Judge submissions and write what there is of them, also where it is interrupted."""
+    from backproof import grading
+
+    check_replaceable(path, _not_ours)
+    place = {one.name: number for number, one in enumerate(chosen)}
+    done: list[Grade] = []
+    existed = path.exists()
+    try:
+        with shown_progress() as progress:
+            for one in grading.grade_all(chosen, progress=progress, **limits):
+                done.append(one)
+                done.sort(key=lambda one: place[one.submission])
+    except KeyboardInterrupt:
+        kept = f"the earlier points in {path} are as they were" if existed else "nothing written"
+        if done and not existed:
+            _write_all(tuple(done), path, layout)
+            kept = f"their points are in {path}"
+        click.echo(f"backproof: interrupted; {len(done)} of {len(chosen)} judged, {kept}", err=True)
+        raise
+    _write_all(tuple(done), path, layout)
+    return tuple(done)
+
+
+def _print_points(grade: "Grade") -> None:
+    from backproof.lab import points_table
+
+    print_table(plain_console(), points_table(grade))
+    click.echo()
 
 
 def _chosen(place: str) -> "Submission | tuple[Submission, ...]":
@@ -96,13 +118,20 @@ def _as_json(grade: "Grade", layout: str) -> str:
 def _write_all(grades: "tuple[Grade, ...]", folder: Path, layout: str) -> None:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["submission", "points", "of", "ended", *(p.name for p in grades[0].points)])
+    names = (point.name for point in grades[0].points)
+    writer.writerow(["submission", "points", "of", "ended", "reason", *names])
     with replaced_folder(folder) as new:
         for one in grades:
             (new / f"{one.submission}.json").write_text(_as_json(one, layout), encoding="utf-8")
             scores = (point.score for point in one.points)
-            writer.writerow([one.submission, one.score, one.worth, one.ended, *scores])
+            name, *how = map(_cell, (one.submission, one.ended, one.reason))
+            writer.writerow([name, one.score, one.worth, *how, *scores])
         (new / _TABLE).write_text(table.getvalue(), encoding="utf-8")
+
+
+def _cell(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _not_ours(folder: Path) -> list[str]:
@@ -130,12 +159,11 @@ def _print_all(grades: "tuple[Grade, ...]") -> None:
                 one.score,
                 one.worth,
                 one.ended,
-                ", ".join(point.name for point in one.points if not point.passed),
+                f"everything: {one.reason}"
+                if one.reason
+                else ", ".join(point.name for point in one.points if not point.passed),
             )
             for one in grades
         ),
     )
-    with contextlib.suppress(BrokenPipeError):
-        print_table(Console(highlight=False), table)
-        return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print_table(plain_console(), table)

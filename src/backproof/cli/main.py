@@ -18,6 +18,7 @@ from click.shell_completion import shell_complete
 
 from backproof import __version__
 from backproof._core.errors import BackproofError
+from backproof._core.texts import printable
 from backproof.cli.startup import postpone_unused
 
 _COMMANDS = (
@@ -84,8 +85,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has all that it wanted; Python must not flush into the closed pipe either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from backproof.cli.output import discard_output  # imports Rich
+
+        discard_output()  # the reader has all that it wanted
         code = 0
     sys.exit(code)
 
@@ -128,7 +130,7 @@ def _run(words: list[str]) -> int:
         if "--debug" in words:
             traceback.print_exc()
         else:
-            click.echo(f"backproof: {_with_options(str(error), words)}", err=True)
+            click.echo(f"backproof: {printable(_with_options(str(error), words))}", err=True)
         return _UNUSABLE_INPUT
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED

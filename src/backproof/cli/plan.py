@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from backproof.cli.options import (
     confidence_option,
@@ -14,6 +13,7 @@ from backproof.cli.options import (
     plot_option,
     side_option,
 )
+from backproof.cli.output import plain_console
 from backproof.cli.tables import print_table
 from backproof.report import Column, Table
 
@@ -72,7 +72,7 @@ def plan(
     if as_json:
         echo_json(found)
     else:
-        console = Console(highlight=False)
+        console = plain_console()
         print_table(console, _table(found, planned="examples" if examples is None else "margin"))
     draw(plot, lambda: _picture(found), as_json=as_json)
 

@@ -3,26 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from backproof import training
 from backproof.gradcheck import Verdict
-from backproof.grading.implementation import FailedError, Implementation
-from backproof.grading.reading import ROLES
+from backproof.grading.descent import descend
+from backproof.grading.extremes import extreme_gradient, extreme_loss
+from backproof.grading.gradients import points
+from backproof.grading.implementation import FailedError
+from backproof.grading.initial import MANY, uniform
+from backproof.grading.reading import ROLES, reference_loss
 from backproof.grading.record import Point
+from backproof.grading.side_effects import side_effects
 from backproof.grading.subject import HIDDEN, Subject
 
 Array = NDArray[np.float64]
 
-_MANY = 500
-"""Hidden units of the network whose initial parameters are looked at."""
-_FALSE_ALARM = 1e-6
-_MARGINS = (-1e4, -100.0, -30.0, 30.0, 100.0, 1e4)
-"""Scores times labels at which the loss is looked at alone."""
 _STEPS, _RATE = 100, 0.1
+_SIZES = (1, 2, HIDDEN, 30)
+_COUNTS = (1, 2, 7, 40, 150)
 
 
 @dataclass(frozen=True)
@@ -33,171 +35,107 @@ class Check:
     worth: float
     run: Callable[[Subject], str]
     """Returns what was looked at; raises `FailedError` with the reason where it is not right."""
+    needed: bool = False
+    """Whether the lab says nothing of a model that fails it."""
 
 
 def judge(check: Check, subject: Subject) -> Point:
-    """Run a check; whatever it raises is a reason."""
+    """Run a check; whatever it raises is a reason, also what would end the process."""
     try:
         reason, passed = check.run(subject), True
     except FailedError as error:
         reason, passed = str(error), False
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         reason, passed = f"it raised {subject.told(error)}", False
     return Point(name=check.name, passed=passed, worth=check.worth, reason=reason)
 
 
 def _constructed(subject: Subject) -> str:
-    for hidden in (1, 5, _MANY):
-        size = sum(value.size for value in subject.build(hidden).values.values())
+    for hidden in (1, 5, MANY):
+        found = subject.build(hidden).values
+        size = sum(value.size for value in found.values())
         if size != 4 * hidden + 1:
+            listed = ", ".join(f"{name} {value.shape}" for name, value in found.items())
             raise FailedError(
-                f"with {hidden} hidden units it has {size} parameters: expected {4 * hidden + 1}"
+                f"with H = {hidden} hidden units it has {size} parameters, {listed}: expected "
+                f"4H + 1 = {4 * hidden + 1}; a method parameters() says which they are"
             )
-    return f"4H + 1 parameters for H = 1, 5 and {_MANY}"
+    return f"4H + 1 parameters for H = 1, 5 and {MANY}"
 
 
 def _initial(subject: Subject) -> str:
-    first, second = (subject.build(_MANY).values for _ in range(2))
-    drawn = np.concatenate([value.reshape(-1) for value in first.values()])
-    again = np.concatenate([value.reshape(-1) for value in second.values()])
-    if not (np.abs(drawn) <= 1).all():
-        raise FailedError(
-            f"initial parameters reach from {drawn.min():.3g} to {drawn.max():.3g}: expected them "
-            "within [-1, 1]"
-        )
-    if np.array_equal(drawn, again):
-        return "within [-1, 1], the same in every network" + _uniform(drawn)
-    return "within [-1, 1], drawn anew for every network" + _uniform(drawn)
-
-
-def _uniform(drawn: Array) -> str:
-    found = stats.kstest(drawn, stats.uniform(-1, 2).cdf)
-    if found.pvalue < _FALSE_ALARM:
-        raise FailedError(
-            f"initial parameters are not uniform in [-1, 1]: the largest difference from that law "
-            f"is {found.statistic:.2g}, with probability {found.pvalue:.1g}"
-        )
-    return ", uniform as far as can be told"
+    return uniform(subject.build)
 
 
 def _shapes(subject: Subject) -> str:
     network = subject.network
     for n in (1, 2, 40):
         network.score(subject.x[:n])
-    given = network.given(subject.x)
-    network.raw_score(given)
-    if not np.array_equal(np.asarray(given), np.asarray(network.given(subject.x))):
-        raise FailedError("score changes the points that it is given")
+    dtypes = []
     for dtype in ("float32", "float64"):
         copy = subject.build(HIDDEN)
-        copy.convert(dtype)
-        scores = copy.raw_score(copy.given(subject.x))
-        found = str(getattr(scores, "dtype", "none")).removeprefix("torch.")
-        if found != dtype:
-            raise FailedError(
-                f"with parameters and points in {dtype} the scores are in {found}: expected {dtype}"
-            )
-    return "scores of shape (n,) for 1, 2 and 40 points, in float32 and float64"
+        if copy.convert(dtype):
+            _check_dtype("the scores are", copy.raw_score(copy.given(subject.x)), dtype)
+            dtypes.append(dtype)
+    if network.own_gradient is not None:
+        for name, one in network.raw_gradient(subject.x, subject.t).items():
+            _check_dtype(f"the gradient by {name} is", one, network.dtype)
+    shapes = "scores of shape (n,) for 1, 2 and 40 points"
+    return f"{shapes}, in {' and '.join(dtypes) or network.dtype}"
+
+
+def _check_dtype(what: str, one: Any, dtype: str) -> None:
+    found = str(getattr(one, "dtype", dtype)).removeprefix("torch.")
+    if found != dtype and np.ndim(one):  # a number alone has the dtype that NumPy likes
+        raise FailedError(
+            f"with parameters and points in {dtype} {what} in {found}: expected {dtype}"
+        )
 
 
 def _score(subject: Subject) -> str:
-    differences = np.abs(subject.differences)
-    at = int(differences.argmax())
-    # A sum of H terms of size 1.5, and the products before it.
-    allowed = 16 * HIDDEN * max(subject.network.precision, float(np.finfo(float).eps))
-    if not differences[at] <= allowed:
-        mine = subject.network.score(subject.x)[at]
-        raise FailedError(
-            f"at x = ({subject.x[at, 0]:.4g}, {subject.x[at, 1]:.4g}) the score is {mine:.6g}: "
-            f"expected wᵀ tanh(W1ᵀ x + b1) + b = {mine - subject.differences[at]:.6g}"
-        )
-    return f"wᵀ tanh(W1ᵀ x + b1) + b at {len(differences)} points"
+    for hidden, scale in ((HIDDEN, 1), (HIDDEN, 100), *((hidden, 1) for hidden in _SIZES)):
+        network, x = subject.drawn(hidden), scale * subject.x
+        found, expected = network.score(x), subject.expected_scores(network, x)
+        differences = np.abs(found - expected)
+        at = int(differences.argmax())
+        # A sum of H terms of size 1.5, and the products before it.
+        if not differences[at] <= 16 * max(HIDDEN, hidden) * scale * network.precision:
+            raise FailedError(
+                f"with H = {hidden}, at x = ({x[at, 0]:.4g}, {x[at, 1]:.4g}) the score is "
+                f"{found[at]:.10g}: expected wᵀ tanh(W1ᵀ x + b1) + b = {expected[at]:.10g}"
+            )
+    return f"wᵀ tanh(W1ᵀ x + b1) + b at {len(subject.x)} points, for H = {_listed(_SIZES)}"
 
 
 def _loss(subject: Subject) -> str:
-    network, x, t = subject.network, subject.x, subject.t
-    for n in (1, 7, 40):
-        expected = float(np.logaddexp(0, -t[:n] * network.score(x[:n])).mean())
-        found = network.mean_loss(x[:n], t[:n])
-        if not abs(found - expected) <= 64 * network.precision * max(1.0, expected):
-            raise FailedError(
-                f"the mean loss of {n} points is {found:.6g}: expected the mean of "
-                f"log(1 + exp(-t·s)), {expected:.6g}"
-            )
-    return "the mean of log(1 + exp(-t·s)) of 1, 7 and 40 points"
-
-
-def _extreme_loss(subject: Subject) -> str:
-    for dtype in ("float64", "float32"):
-        network = _converted(subject, dtype)
-        for margin in _MARGINS:
-            x, t, actual = _at_margin(subject, network, margin)
-            expected = float(np.logaddexp(0, -actual))
+    for hidden in (HIDDEN, 1):
+        network = subject.drawn(hidden)
+        for n in _COUNTS:
+            x, t = points(n, seed=3)
+            expected = reference_loss(t * network.score(x))
             found = network.mean_loss(x, t)
-            tiny = float(np.finfo(dtype).tiny)
-            # The score itself is rounded to a few units of its size, and the loss with it.
-            allowed = (1e-9 if dtype == "float64" else 2e-4) * expected + tiny
-            if not abs(found - expected) <= allowed:
+            if not abs(found - expected) <= 64 * network.precision * max(1.0, expected):
                 raise FailedError(
-                    f"in {dtype}, at t·s = {actual:.6g} the loss is {found:.6g}: expected "
-                    f"{expected:.6g}; log(1 + exp(-z)) can be had as softplus(-z) or logaddexp(0, "
-                    "-z)"
+                    f"with H = {hidden} the mean loss of {n} points is {found:.6g}: expected the "
+                    f"mean of log(1 + exp(-t·s)), {expected:.6g}"
                 )
-    return "finite and exact for |s| up to 1e4 in float64 and float32"
-
-
-def _extreme_gradient(subject: Subject) -> str:
-    for dtype in ("float64", "float32"):
-        network = _converted(subject, dtype)
-        for margin in (-1e4, 1e4):
-            x, t, actual = _at_margin(subject, network, margin)
-            found = network.gradient(x, t)
-            slope = subject.reading.reference(found)[3]
-            # The loss is |s| on the wrong side and 0 on the right one.
-            expected = -float(t[0]) if margin < 0 else 0.0
-            finite = all(np.isfinite(value).all() for value in found.values())
-            if not (finite and abs(float(slope) - expected) <= 1e-3):
-                raise FailedError(
-                    f"in {dtype}, at t·s = {actual:.6g} the gradient by b is {float(slope):.6g}: "
-                    f"expected {expected:.6g}" + ("" if finite else ", and all of it finite")
-                )
-    return "finite and right for |s| = 1e4 in float64 and float32"
-
-
-def _converted(subject: Subject, dtype: str) -> Implementation:
-    network = subject.build(HIDDEN)
-    network.convert(dtype)
-    network.set(subject.network.values)
-    return network
-
-
-def _at_margin(
-    subject: Subject, network: Implementation, margin: float
-) -> tuple[Array, Array, float]:
-    """Scale the output layer so that one point's score times its label is about `margin`.
-
-    Returns the point, its label, and what the product is.
-    """
-    reading, values = subject.reading, subject.network.values
-    W1, b1, w, b = reading.reference(values)
-    network.set(values)
-    scores = network.score(subject.x)
-    at = int(np.abs(scores).argmax())
-    scale = abs(margin / scores[at])
-    network.set(reading.own((W1, b1, scale * w, scale * b), values))
-    x = subject.x[at : at + 1]
-    score = float(network.score(x)[0])
-    t = np.array([np.sign(score) * np.sign(margin)])
-    return x, t, float(t[0]) * score
+    return f"the mean of log(1 + exp(-t·s)) of {_listed(_COUNTS)} points"
 
 
 def _gradient(role: str, subject: Subject) -> str:
-    (found,) = (one for one in subject.report.tensors if one.name == role)
     name = subject.reading.names[role]
     called = "" if name == role else f"{name}: "
-    if found.verdict is not Verdict.AGREE:
-        raise FailedError(f"{called}{found.verdict.upper()}; {found.finding()}")
-    return f"{called}discrepancy {found.relative()}"
+    told: list[str] = []
+    for one in subject.gradients:
+        if role in one.faults:
+            raise FailedError(one.faults[role])
+        tensors = () if one.report is None else one.report.tensors
+        (found,) = (tensor for tensor in tensors if tensor.name == role)
+        if found.verdict is not Verdict.AGREE:
+            at = "" if not told else f" with H = {one.hidden} and {one.points} points"
+            raise FailedError(f"{called}{found.verdict.upper()}{at}; {found.finding()}")
+        told.append(found.relative())
+    return f"{called}discrepancy {told[0]}"
 
 
 def _training(subject: Subject) -> str:
@@ -218,33 +156,20 @@ def _training(subject: Subject) -> str:
     return f"{_STEPS} steps of gradient descent bring the loss {fall}, as they should"
 
 
-def descend(network: Implementation, x: Array, t: Array, *, steps: int, rate: float) -> Array:
-    """Train a network by its own gradients; return the losses before each step and after all.
-
-    It ends where the loss is no longer finite; the losses from there on are NaN.
-    """
-    losses = np.full(steps + 1, np.nan)
-    for step in range(steps):
-        loss = network.mean_loss(x, t)
-        if not np.isfinite(loss):
-            return losses
-        losses[step] = loss
-        gradient = network.gradient(x, t)
-        values = network.values
-        network.set({name: values[name] - rate * gradient[name] for name in values})
-    losses[steps] = network.mean_loss(x, t)
-    return losses
+def _listed(numbers: tuple[int, ...]) -> str:
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 CHECKS = (
-    Check("constructor", 1, _constructed),
+    Check("constructor", 1, _constructed, needed=True),
     Check("initial parameters", 1, _initial),
-    Check("shapes and dtypes", 1, _shapes),
-    Check("score", 3, _score),
+    Check("shapes and dtypes", 1, _shapes, needed=True),
+    Check("no side effects", 1, side_effects),
+    Check("score", 2, _score, needed=True),
     Check("loss", 2, _loss),
-    Check("loss at extreme scores", 2, _extreme_loss),
+    Check("loss at extreme scores", 2, extreme_loss),
     *(Check(f"gradient by {role}", 2, partial(_gradient, role)) for role in ROLES),
-    Check("gradient at extreme scores", 1, _extreme_gradient),
+    Check("gradient at extreme scores", 1, extreme_gradient),
     Check("training", 1, _training),
 )
 """All of them, in order; 20 points together."""

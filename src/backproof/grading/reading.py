@@ -41,6 +41,7 @@ class Reading:
         }
 
 
+@np.errstate(all="ignore")
 def reference_score(parameters: tuple[Array, Array, Array, Array], x: Array) -> Array:
     """Return the model's scores, shape (n,), of points, shape (n, 2)."""
     W1, b1, w, b = parameters
@@ -48,10 +49,14 @@ def reference_score(parameters: tuple[Array, Array, Array, Array], x: Array) -> 
     return scores
 
 
-def best_reading(
-    implementation: Implementation, hidden: int, x: Array
-) -> tuple[Reading, Array] | None:
-    """Return the reading whose scores are nearest to the implementation's, and their differences.
+@np.errstate(all="ignore")  # underflow is meant, whatever the user has set
+def reference_loss(margins: Array) -> float:
+    """Return the mean loss of scores times labels."""
+    return float(np.logaddexp(0, -margins).mean())
+
+
+def best_reading(implementation: Implementation, hidden: int, x: Array) -> Reading | None:
+    """Return the reading whose scores are nearest to the implementation's.
 
     Parameters
     ----------
@@ -64,17 +69,16 @@ def best_reading(
 
     Returns
     -------
-    tuple or None
-        The differences have shape (n,); ``None`` where the sizes of the parameters are not those
-        of the model.
+    Reading or None
+        ``None`` where the sizes of the parameters are not those of the model.
     """
     values = implementation.values
     found = implementation.score(x)
-    differences = [
-        (one, found - reference_score(one.reference(values), x))
-        for one in _readings(values, hidden)
-    ]
-    return min(differences, key=lambda pair: float(np.abs(pair[1]).max()), default=None)
+
+    def distance(one: Reading) -> float:
+        return float(np.abs(found - reference_score(one.reference(values), x)).max())
+
+    return min(_readings(values, hidden), key=distance, default=None)
 
 
 def _readings(values: Mapping[str, Array], hidden: int) -> Iterator[Reading]:

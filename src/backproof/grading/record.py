@@ -63,6 +63,12 @@ class Grade(Result):
         """Whether it got every point."""
         return all(point.passed for point in self.points)
 
+    @property
+    def reason(self) -> str:
+        """Why it got nothing, where all points have one reason; else empty."""
+        reasons = {point.reason for point in self.points if not point.passed}
+        return reasons.pop() if len(reasons) == 1 and self.score == 0 else ""
+
     def __str__(self) -> str:
         head = f"{self.submission}: {self.score:g} of {self.worth:g} points"
         if self.ended != FINISHED:

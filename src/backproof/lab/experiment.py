@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -63,7 +63,8 @@ def _run(settings: LabConfig, progress: Progress, own: OwnModel | None) -> LabRu
     sets = training_sets(settings, data)
     with timed("tape"):
         tape = run_programs()
-    with timed("gradient check"):
+    explained = nullcontext() if own is None else own.subject.explained()
+    with explained, timed("gradient check"):
         gradient = gradient_stage(settings, sets, progress, None if own is None else own.subject)
     with timed("training"):
         fits = (

@@ -10,16 +10,15 @@ from torch import Tensor, nn
 
 from backproof._core.errors import InputError
 from backproof._core.progress import Progress
+from backproof.grading.descent import descend
 from backproof.grading.implementation import Implementation
-from backproof.grading.points import descend
+from backproof.grading.points import CHECKS
 from backproof.grading.reading import Reading
 from backproof.grading.record import Grade
 from backproof.grading.subject import Subject, loaded
 from backproof.lab.config import LabConfig
 from backproof.lab.draws import TrainingSets
 from backproof.training import FFModel, Fit, Fits, NetworkSpec
-
-_NEEDED = ("constructor", "shapes and dtypes", "score")
 
 
 class OwnLoss(nn.Module):
@@ -104,11 +103,10 @@ class OwnModel:
         InputError
             If it lacks a point without which the lab says nothing: its score and its shapes.
         """
-        needed = [point for point in grade.points if point.name in _NEEDED and not point.passed]
-        if needed:
-            raise InputError(
-                f"the lab is not run on this model: {needed[0].name}: {needed[0].reason}"
-            )
+        needed = {check.name for check in CHECKS if check.needed}
+        for point in grade.points:
+            if point.name in needed and not point.passed:
+                raise InputError(f"the lab is not run on this model: {point.name}: {point.reason}")
         file, _, name = grade.place.rpartition(":")
         return cls(loaded(Path(file), name), grade)
 
@@ -119,7 +117,8 @@ def train_own(own: OwnModel, config: LabConfig, sets: TrainingSets, progress: Pr
     total = len(config.hidden) * len(sets.weight_seeds)
     for hidden in config.hidden:
         for member, seed in enumerate(sets.weight_seeds):
-            found.append(_trained(own.subject, hidden, member, seed, config, sets))
+            with own.subject.explained():
+                found.append(_trained(own.subject, hidden, member, seed, config, sets))
             progress("training", len(found), total)
     return Fits(found, engine=own.grade.place)
 
