@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -22,10 +22,10 @@ class Server:
     """What it printed when it was ready."""
 
 
-def start(*arguments: str) -> Server:
+def start(*arguments: str, command: Sequence[str] = _COMMAND) -> Server:
     """Start a server on a free port."""
     process = subprocess.Popen(
-        [*_COMMAND, "--port", "0", *arguments],
+        [*command, "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

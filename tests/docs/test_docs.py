@@ -81,6 +81,13 @@ def test_pages_ask_nothing_of_the_network_and_have_no_broken_link(
     assert not [url for url in asked if not url.startswith(("file:", "data:"))]
 
 
+def commands_run() -> list[str]:
+    """Return the command lines of all pages, which `test_every_block_of_code_runs` runs."""
+    texts = [(DOCS / name).read_text(encoding="utf-8") for name in PAGES if name not in _NOT_RUN]
+    blocks = [block for text in texts for kind, block in _BLOCK.findall(text) if kind == "console"]
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+
+
 @pytest.mark.parametrize("name", [page for page in PAGES if page not in _NOT_RUN])
 def test_every_block_of_code_runs(name: str, tmp_path: Path) -> None:
     blocks = _BLOCK.findall((DOCS / name).read_text(encoding="utf-8"))
