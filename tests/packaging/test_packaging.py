@@ -1,6 +1,5 @@
 """What people install: a wheel and an sdist that are whole, typed, and complete in a shell."""
 
-import os
 import subprocess
 import sys
 import tarfile
@@ -10,38 +9,10 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from tests.packaging.conftest import ROOT, run
 
 import backproof
 from backproof.tape import CODES
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(command: list[str], folder: Path, **environment: str) -> str:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel and the sdist."""
-    folder = tmp_path_factory.mktemp("dist")
-    run([sys.executable, "-m", "hatchling", "build", "-d", str(folder)], ROOT)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(built: Path) -> Path:
-    (found,) = built.glob("*.whl")
-    return found
 
 
 @pytest.fixture(scope="module")
