@@ -356,15 +356,17 @@ def test_nothing_at_all(run_main: Main) -> None:
         ("checks.py:one:two", "there is no file checks.py:one"),
         (".", ". is a folder"),
         ("folder:one", "folder is a folder"),
-        ("", ". is a folder"),
-        (":", ". is a folder"),
-        (":one", ". is a folder"),
     ],
 )
 def test_a_file_that_is_not_there(run_main: Main, checks: Checks, place: str, said: str) -> None:
     checks(RIGHT)
     checks(RIGHT, "folder/checks.py")
     one_line(*run_main(place), f"{said}: expected FILE.py or FILE.py:NAME")
+
+
+@pytest.mark.parametrize("place", ["", ":", ":one"])
+def test_a_place_without_a_file(run_main: Main, place: str) -> None:
+    one_line(*run_main(place), f"expected FILE.py or FILE.py:NAME, got {place}")
 
 
 @pytest.mark.parametrize("name", ["checks.txt", "checks", "checks.pyx"])
@@ -517,6 +519,33 @@ _OPTIONS = {
     "a loss that is none": ("{'loss': 3}", "loss"),
     "an order that is none": ("{'order': 3}", "order must be 1 or 2"),
 }
+
+
+def test_a_case_that_cannot_be_run_stops_no_other(run_main: Main, checks: Checks) -> None:
+    path = checks(
+        """
+        first = Case(torch.sin, (x,))
+        second = Case(lambda x: 1 / 0, (x,))
+        third = Case(lambda x: x.round(), (x,))
+        """
+    )
+    code, out, err = run_main(str(path))
+    assert code == 2
+    assert err.splitlines() == [line for line in err.splitlines() if "checks.py:second: " in line]
+    assert "ZeroDivisionError" in err
+    assert "checks.py:first\nAGREE" in out
+    assert "checks.py:third\n" in out
+    code, out, _ = run_main(str(path), "--json")
+    first, second, third = json.loads(out)
+    assert (code, first["verdict"], third["name"]) == (2, "agree", "checks.py:third")
+    assert second.keys() == {"name", "error"}
+    assert "ZeroDivisionError" in second["error"]
+
+
+def test_inputs_that_are_no_tuple_are_explained(run_main: Main, checks: Checks) -> None:
+    path = checks("one = Case(torch.mul, x, x)")
+    one_line(*run_main(str(path)), "options must be a dictionary, got a value of type Tensor")
+    one_line(*run_main(str(path)), "several inputs go into one tuple: Case(target, (x, y))")
 
 
 @pytest.mark.parametrize("name", _OPTIONS)

@@ -416,3 +416,26 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("interval 33 1000 --method all", 0),
+        ("certify predictions.csv --fail-above 0.99", 0),
+        ("certify predictions.csv --fail-above 0.01", 1),
+        ("train table.csv --label kind --hidden 2 --seeds 1 --steps 2", 0),
+    ],
+)
+def test_a_reader_that_leaves_changes_no_exit_code(tmp_path: Path, command: str, code: int) -> None:
+    (tmp_path / "predictions.csv").write_text("y,yhat\n1,1\n0,1\n", encoding="utf-8")
+    rows = "".join(f"{n % 5},{n % 2}\n" for n in range(20))
+    (tmp_path / "table.csv").write_text(f"size,kind\n{rows}", encoding="utf-8")
+    piped = f"{sys.executable} -m backproof {command} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", piped], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if command.startswith("train"):
+        assert (tmp_path / "backproof-train" / "report.html").exists()

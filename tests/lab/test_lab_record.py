@@ -113,8 +113,8 @@ Options = dict[str, object]
     [
         ({"hidden": (0,)}, "a hidden size must be at least 1, got 0"),
         ({"hidden": (5, -3)}, "a hidden size must be at least 1, got -3"),
-        ({"hidden": ()}, "hidden sizes must be distinct and at least one"),
-        ({"hidden": (5, 10, 5)}, r"distinct and at least one, got \[5, 5, 10\]"),
+        ({"hidden": ()}, "hidden sizes must be distinct, and one or more"),
+        ({"hidden": (5, 10, 5)}, r"distinct, and one or more of them, got \[5, 5, 10\]"),
         ({"hidden": (5.0,)}, "a hidden size must be a whole number"),
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
         ({"seeds": "2"}, "seeds must be a whole number of at least 1, got '2'"),

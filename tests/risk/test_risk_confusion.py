@@ -136,7 +136,12 @@ def test_a_matrix_reads_as_a_table() -> None:
         ),
         ([0, 1], [0.5, 0.7], "labels that y_true never has: 0.5, 0.7"),
         ([b"a", b"b"], [b"a", b"b"], "must hold text, numbers or booleans, got bytes"),
-        ([[1], [2, 3]], [0, 1], "unhashable"),
+        ([[1], [2, 3]], [0, 1], "must hold text, numbers or booleans, got list"),
+        (
+            [{"label": 1}],
+            [0],
+            r"got dict: take the labels out, \[one\['label'\] for one in y_true\]",
+        ),
         (np.arange(9000), np.arange(9000), "9000 different labels need 81000000 counts"),
     ],
 )

@@ -1682,6 +1682,14 @@ def where_selects_after_the_fact() -> None:
 
 
 @broken("non-finite")
+def where_selects_none_of_the_branch() -> None:
+    """Guard a logarithm by `where`, behind it, where every gradient that reaches it is zero."""
+    w = torch.zeros(3, requires_grad=True)
+    guarded = w.log()  # <- made
+    torch.where(w > 0, guarded, w).sum().backward()  # <- backward, not made
+
+
+@broken("non-finite")
 def where_selects_after_a_division() -> None:
     """Guard a division by `where`, behind it."""
     weight, count = torch.ones(2, requires_grad=True), torch.tensor([0.0, 2.0])

@@ -14,7 +14,7 @@ from tests.tape.broken_programs import PROGRAMS, Broken, Places
 
 from backproof import tape
 
-FOLDED = re.compile(r"The records of \d+ earlier steps are folded")
+FOLDED = re.compile(r"Of \d+ earlier steps? the records are folded")
 FEWEST = 10
 
 

@@ -196,7 +196,8 @@ def test_without_values_the_graph_shows_none() -> None:
 
 
 def folded(steps: int) -> tuple[str, ...]:
-    return (f"The records of {steps} earlier steps are folded: only their findings are kept.",)
+    plural = "s" if steps > 1 else ""
+    return (f"Of {steps} earlier step{plural} the records are folded: only findings are kept.",)
 
 
 # Ways to use it.
@@ -983,3 +984,11 @@ def test_without_a_shield_from_modes(
 def test_a_whole_pytorch_lacks_nothing() -> None:
     assert _private.missing() == ()
     assert is_unharmed() == ()
+
+
+def test_a_gradient_that_is_zero_is_not_blamed_for_nan() -> None:
+    with tape.explain() as session:
+        w = torch.zeros(3, requires_grad=True)
+        torch.where(w > 0, torch.log(w), w).sum().backward()
+    (finding,) = session.findings
+    assert finding.message.startswith("The gradient of `log` (LogBackward0) is NaN, although")

@@ -19,6 +19,8 @@ def split_place(place: str) -> tuple[Path, str]:
     file, colon, name = place.rpartition(":")
     if not colon or name.endswith(".py"):
         file, name = place, ""
+    if not file:
+        raise InputError(f"expected FILE.py or FILE.py:NAME, got {place}")
     path = Path(file)
     if not path.is_file():
         missing = f"{path} is a folder" if path.is_dir() else f"there is no file {path}"

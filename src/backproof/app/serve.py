@@ -105,6 +105,10 @@ def _listen(host: str, port: int | None) -> socket.socket:
         except (OSError, OverflowError) as error:
             found.close()
             reason = error.strerror if isinstance(error, OSError) else str(error)
+            if isinstance(error, socket.gaierror):
+                raise InputError(
+                    f"cannot listen on {host}: {reason}; choose another address with host="
+                ) from None
             problem = f"cannot listen on {host} port {wanted}: {reason}"
         else:
             return found

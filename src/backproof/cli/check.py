@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import click
 
 from backproof._core.errors import InputError
 from backproof._core.sources import names_in, said, split_place
-from backproof.cli.output import reader_may_leave
+from backproof._core.texts import printable
 
-_FOUND_SOMETHING = 1
+_FOUND_SOMETHING, _UNUSABLE = 1, 2
 
 
 @click.command()
@@ -38,42 +39,48 @@ def check(places: tuple[str, ...], as_json: bool, allow_unresolved: bool) -> int
     from backproof.gradcheck import Verdict  # imports PyTorch: not for --help
 
     passing = {Verdict.AGREE} | ({Verdict.UNRESOLVED} if allow_unresolved else set())
-    reports = []
+    found: list[tuple[str, Any]] = []
     # With --json, standard output is for the reports alone.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         run_once = functools.cache(names_in)
-        for name, case in [found for place in places for found in _cases(place, run_once)]:
-            report = _run(name, case)
-            reports.append((name, report))
-            if not as_json:
-                _show(f"{name}\n{report}\n")
+        for name, case in [one for place in places for one in _cases(place, run_once)]:
+            try:
+                found.append((name, _run(case)))
+            except InputError as error:  # the others are run all the same
+                found.append((name, error))
+                if click.get_current_context().find_root().params["debug"]:
+                    traceback.print_exception(error)
+                click.echo(f"backproof: {printable(f'{name}: {error}')}", err=True)
+            else:
+                if not as_json:
+                    click.echo(f"{name}\n{found[-1][1]}\n")
     if as_json:
-        _show(_json(reports))
-    return 0 if all(report.verdict in passing for _, report in reports) else _FOUND_SOMETHING
+        click.echo(_json(found))
+    if any(isinstance(one, InputError) for _, one in found):
+        return _UNUSABLE
+    return 0 if all(report.verdict in passing for _, report in found) else _FOUND_SOMETHING
 
 
-def _show(text: str) -> None:
-    with reader_may_leave():
-        click.echo(text)
-
-
-def _json(reports: list[tuple[str, Any]]) -> str:
+def _json(found: list[tuple[str, Any]]) -> str:
     import msgspec
 
-    content = [{"name": name, **report.to_dict()} for name, report in reports]
+    content = [
+        {"name": name, **({"error": str(one)} if isinstance(one, InputError) else one.to_dict())}
+        for name, one in found
+    ]
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
 
 
-def _run(name: str, case: Any) -> Any:
-    """Run a case; whatever ends it is an input that cannot be used, and has the case's name."""
+def _run(case: Any) -> Any:
+    """Run a case; whatever ends it is an input that cannot be used."""
     try:
         return case.run()
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
+    except InputError:
+        raise
     except (Exception, SystemExit) as error:
         notes = "; ".join(getattr(error, "__notes__", []))
         where = f" ({notes})" if notes else ""
-        raise InputError(f"{name}: the target raised {said(error)}{where}") from error
+        raise InputError(f"the target raised {said(error)}{where}") from error
 
 
 def _cases(place: str, names_of: Callable[[Path], dict[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from backproof.cli.options import (
     confidence_option,
@@ -13,7 +14,6 @@ from backproof.cli.options import (
     plot_option,
     side_option,
 )
-from backproof.cli.output import plain_console
 from backproof.cli.tables import print_table
 from backproof.report import Column, Table
 
@@ -53,7 +53,7 @@ def coverage(
     if as_json:
         echo_json(found)
     else:
-        print_table(plain_console(), _table(found))
+        print_table(Console(highlight=False), _table(found))
     draw(plot, lambda: _picture(found), as_json=as_json)
 
 

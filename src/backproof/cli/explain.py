@@ -15,7 +15,6 @@ from rich.text import Text
 
 from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_text
-from backproof.cli.output import reader_may_leave
 
 if TYPE_CHECKING:
     from backproof.tape import Finding, Place, Session
@@ -55,6 +54,8 @@ def explain(script: Path, arguments: tuple[str, ...], graph: Path | None, as_jso
     """
     from backproof.tape.scripts import run_script  # imports PyTorch: not for --help
 
+    if str(script).startswith("-") and not script.exists():
+        raise click.NoSuchOption(str(script))
     picture = None if graph is None else _Picture(graph)
     print_json = _set_output_aside() if as_json else None
     session, ended = run_script(script, arguments)
@@ -154,8 +155,7 @@ def _show(session: "Session") -> None:
         for limit in session.limits:
             console.print(Text(f"note: {limit}", style="dim"))
         console.print(_summary(session))
-    with reader_may_leave():
-        click.echo(captured.get(), nl=False, color=True)
+    click.echo(captured.get(), nl=False, color=True)
 
 
 def finding_text(finding: "Finding") -> Text:

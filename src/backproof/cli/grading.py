@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from backproof._core.errors import InputError
 from backproof._core.files import check_replaceable, check_writable, replaced_folder, write_text
-from backproof.cli.output import plain_console, reader_may_leave
 from backproof.cli.progress import shown_progress
 from backproof.cli.tables import print_table
 
@@ -49,14 +49,13 @@ def grade_models(
         write_text(path, _as_json(grades[0], layout))
     else:
         grades = _grade_folder(chosen, path, layout, limits)
-    with reader_may_leave():
-        if as_json:
-            click.echo(json.dumps([one.to_dict() for one in grades], indent=1, ensure_ascii=False))
-        elif isinstance(chosen, grading.Submission):
-            _print_points(grades[0])
-        else:
-            _print_all(grades)
-        click.echo(f"Points: {path}", err=as_json)
+    if as_json:
+        click.echo(json.dumps([one.to_dict() for one in grades], indent=1, ensure_ascii=False))
+    elif isinstance(chosen, grading.Submission):
+        _print_points(grades[0])
+    else:
+        _print_all(grades)
+    click.echo(f"Points: {path}", err=as_json)
     return 0 if all(one.passed for one in grades) else _FOUND_SOMETHING
 
 
@@ -89,7 +88,7 @@ def _grade_folder(
 def _print_points(grade: "Grade") -> None:
     from backproof.lab import points_table
 
-    print_table(plain_console(), points_table(grade))
+    print_table(Console(highlight=False), points_table(grade))
     click.echo()
 
 
@@ -97,7 +96,7 @@ def _chosen(place: str) -> "Submission | tuple[Submission, ...]":
     from backproof import grading
 
     file, colon, name = place.rpartition(":")
-    if not colon or not name.isidentifier():
+    if not (file and colon and name.isidentifier()):
         raise InputError(f"--model must be FILE.py:CLASS or FOLDER:CLASS, got {place}")
     path = Path(file)
     if path.is_dir():
@@ -123,9 +122,9 @@ def _write_all(grades: "tuple[Grade, ...]", folder: Path, layout: str) -> None:
     with replaced_folder(folder) as new:
         for one in grades:
             (new / f"{one.submission}.json").write_text(_as_json(one, layout), encoding="utf-8")
-            scores = (point.score for point in one.points)
+            scores = (f"{point.score:g}" for point in one.points)
             name, *how = map(_cell, (one.submission, one.ended, one.reason))
-            writer.writerow([name, one.score, one.worth, *how, *scores])
+            writer.writerow([name, f"{one.score:g}", f"{one.worth:g}", *how, *scores])
         (new / _TABLE).write_text(table.getvalue(), encoding="utf-8")
 
 
@@ -166,4 +165,4 @@ def _print_all(grades: "tuple[Grade, ...]") -> None:
             for one in grades
         ),
     )
-    print_table(plain_console(), table)
+    print_table(Console(highlight=False), table)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from backproof.cli.options import (
     confidence_option,
@@ -13,7 +14,6 @@ from backproof.cli.options import (
     plot_option,
     side_option,
 )
-from backproof.cli.output import plain_console
 from backproof.cli.tables import print_table
 from backproof.report import Column, Table
 
@@ -54,7 +54,7 @@ def interval(
     if as_json:
         echo_json(found if method == "all" else found[0])
     elif method == "all":
-        print_table(plain_console(), _table(found, errors, examples))
+        print_table(Console(highlight=False), _table(found, errors, examples))
     else:
         click.echo(risk.quote(found[0], examples, sampling="i.i.d."))
         click.echo(f"Assumes {found[0].assumptions}. {found[0].source}.")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 from rich.text import Text
 
 from backproof._core.errors import InputError
 from backproof.cli.grading import grade_model, grade_models
-from backproof.cli.output import plain_console
 from backproof.cli.progress import shown_progress
 from backproof.cli.tables import print_table
 
@@ -148,7 +148,7 @@ def _summary(run: "LabRun", out: Path) -> str:
 def _print(run: "LabRun", out: Path) -> None:
     from backproof.lab import comparison_table
 
-    console = plain_console()
+    console = Console(highlight=False)
     table = comparison_table(run).select("quantity", "published", "median", "percentile")
     print_table(console, table)
     console.print()

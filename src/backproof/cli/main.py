@@ -19,6 +19,7 @@ from click.shell_completion import shell_complete
 from backproof import __version__
 from backproof._core.errors import BackproofError
 from backproof._core.texts import printable
+from backproof.cli.output import patient_output
 from backproof.cli.startup import postpone_unused
 
 _COMMANDS = (
@@ -80,15 +81,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without ε must not end a run
-    try:
-        with _one_interrupt():
-            code = _run(words)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        from backproof.cli.output import discard_output  # imports Rich
-
-        discard_output()  # the reader has all that it wanted
-        code = 0
+    with patient_output(), _one_interrupt():
+        code = _run(words)
     sys.exit(code)
 
 
@@ -121,7 +115,8 @@ def _run(words: list[str]) -> int:
         return done.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx is not None else "backproof"
-        click.echo(f"backproof: {error.format_message()} See {path} --help.", err=True)
+        message = error.format_message().rstrip(".")
+        click.echo(f"backproof: {message}. See {path} --help.", err=True)
         return _UNUSABLE_INPUT
     except click.ClickException as error:
         click.echo(f"backproof: {error.format_message()}", err=True)
@@ -134,8 +129,6 @@ def _run(words: list[str]) -> int:
         return _UNUSABLE_INPUT
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
-    except BrokenPipeError:
-        raise
     except Exception as error:
         if "--debug" in words:
             traceback.print_exc()

@@ -1,34 +1,50 @@
-"""Standard output, which may be closed before everything is printed."""
+"""Standard output, whose reader may leave before everything is printed."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import NoReturn
-
-from rich.console import Console
+from typing import Any, TextIO
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        """Leave it to the caller; Rich would end the program with exit code 1."""
-        raise BrokenPipeError
+class _Output:
+    """A stream that goes on, into nothing, where its reader has left.
 
+    A reader that has seen enough, such as ``head``, must neither end the work nor change its exit
+    code; so it is the stream that gives way, wherever something prints.
+    """
 
-def plain_console() -> Console:
-    """Return a console that colours nothing by itself."""
-    return _Console(highlight=False)
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._patient():
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._patient():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _patient(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # Also what is in the buffer still must not be flushed into a closed pipe at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 @contextlib.contextmanager
-def reader_may_leave() -> Iterator[None]:
-    """Let what is printed in here be cut short; a reader that has enough changes no exit code."""
+def patient_output() -> Iterator[None]:
+    """Let standard output take what is printed in here, whether its reader is there or not."""
+    before = sys.stdout
+    sys.stdout = _Output(before)
     try:
         yield
-    except BrokenPipeError:
-        discard_output()
-
-
-def discard_output() -> None:
-    """Send what is printed from now on nowhere; Python must not flush into a closed pipe either."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout.flush()
+    finally:
+        sys.stdout = before

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from backproof.cli.options import (
     confidence_option,
@@ -13,7 +14,6 @@ from backproof.cli.options import (
     plot_option,
     side_option,
 )
-from backproof.cli.output import plain_console
 from backproof.cli.tables import print_table
 from backproof.report import Column, Table
 
@@ -72,7 +72,7 @@ def plan(
     if as_json:
         echo_json(found)
     else:
-        console = plain_console()
+        console = Console(highlight=False)
         print_table(console, _table(found, planned="examples" if examples is None else "margin"))
     draw(plot, lambda: _picture(found), as_json=as_json)
 

@@ -120,7 +120,7 @@ class Asked:
             return found[0]
         if optional and not found:
             return None
-        which = "could each be" if found else "none of which is named like"
+        which = "which could each be" if found else "none of which is named like"
         shown = found or names
         listed = ", ".join(map(repr, shown[:12])) + (", …" if len(shown) > 12 else "")
         raise InputError(f"{file} has the columns {listed}, {which} the {part}: give --{part}")

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 from rich.text import Text
 
 from backproof._core.errors import InputError
 from backproof.cli.options import confidence_option, echo_json, json_option
-from backproof.cli.output import plain_console
 from backproof.cli.progress import shown_progress
 from backproof.cli.tables import print_table
 
@@ -164,7 +164,7 @@ def _read(data: str, label: str | None, features: tuple[str, ...] | None) -> "tu
 def _print(run: "TableRun", out: Path) -> None:
     from backproof import tabular
 
-    console = plain_console()
+    console = Console(highlight=False)
     for line in tabular.summary(run):
         console.print(Text(line))
     console.print()

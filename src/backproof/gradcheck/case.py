@@ -22,6 +22,15 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of `check`."""
 
+    def __post_init__(self) -> None:
+        if not callable(self.target):
+            raise InputError(f"the target must be callable, got {_shape_of(self.target)}")
+        if not isinstance(self.options, Mapping):
+            raise InputError(
+                f"options must be a dictionary, got {_shape_of(self.options)}; several inputs go "
+                "into one tuple: Case(target, (x, y))"
+            )
+
     def run(self, **options: Any) -> GradientReport:
         """Run `check`; keyword arguments come before the case's own options.
 

@@ -52,7 +52,7 @@ class LabConfig(Result):
             whole_number("a hidden size", size, at_least=1, at_most=_MOST_HIDDEN)
         if not self.hidden or len(set(self.hidden)) < len(self.hidden):
             raise InputError(
-                f"hidden sizes must be distinct and at least one, got {list(self.hidden)}"
+                f"hidden sizes must be distinct, and one or more of them, got {list(self.hidden)}"
             )
         whole_number("seeds", self.seeds, at_least=1, at_most=_MOST_SEEDS)
         check_seed(self.seed)

@@ -50,7 +50,7 @@ class TableConfig(Result):
     def __post_init__(self) -> None:
         if not self.hidden or len(set(self.hidden)) < len(self.hidden):
             sizes = [format_size(size) for size in self.hidden]
-            raise InputError(f"hidden sizes must be distinct and at least one, got {sizes}")
+            raise InputError(f"hidden sizes must be distinct, and one or more of them, got {sizes}")
         whole_number("seeds", self.seeds, at_least=1, at_most=_MOST_SEEDS)
         check_seed(self.seed)
         open_unit("test", self.test)

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 import torch
 
 from backproof._core.errors import InputError
+from backproof._core.numbers import counted
 from backproof.tape.ancestry import graph_of
 from backproof.tape.findings import Finding, Findings
 from backproof.tape.graph import Graph
@@ -87,7 +88,7 @@ class Session:
             )
         if self._records.folded:
             limits.append(
-                f"The records of {self._records.folded} earlier steps are folded: only their "
+                f"Of {counted(self._records.folded, 'earlier step')} the records are folded: only "
                 "findings are kept."
             )
         return tuple(limits)

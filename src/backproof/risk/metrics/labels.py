@@ -126,6 +126,8 @@ def position_of(positive: Label | None, labels: Sequence[Label]) -> int:
 
 
 def _as_array(values: ArrayLike) -> NDArray[Any]:
+    if hasattr(values, "detach"):  # a tensor, which may require a gradient or lie on a device
+        values = values.detach().cpu()
     # NumPy would make text of [1, "a"] and of ["a", nan]; as objects they stay what they are.
     return np.asarray(values, dtype=object if isinstance(values, list | tuple) else None)
 
@@ -142,7 +144,12 @@ def _coded_objects(name: str, array: NDArray[Any]) -> Coded:
     try:
         different = dict.fromkeys(values)
     except TypeError:
-        raise InputError(f"{name} must hold {_EXPECTED}, got something unhashable") from None
+        kinds = {type(value).__name__ for value in values}
+        remedy = f": take the labels out, [one['label'] for one in {name}]"
+        raise InputError(
+            f"{name} must hold {_EXPECTED}, got {', '.join(sorted(kinds))}"
+            f"{remedy if kinds == {'dict'} else ''}"
+        ) from None
     if any(_is_missing(value) for value in different):
         _refuse_missing(name, np.array([_is_missing(value) for value in values]))
     labels = [_as_label(name, value) for value in different]

@@ -7,6 +7,7 @@ import numpy as np
 
 from backproof._core.checks import one_of, open_unit
 from backproof._core.errors import InputError
+from backproof._core.numbers import counted
 from backproof._core.seeds import check_seed
 from backproof.risk.certificate import Certificate
 from backproof.risk.certify import certificate_of, check_together, checked_metrics, shared
@@ -176,8 +177,8 @@ def _every_label(counts: Counts, labels: Iterable[Label] | None) -> tuple[Label,
     unknown = [label for label in counts.labels if label not in set(names)]
     if unknown:
         raise InputError(
-            f"the table has {len(unknown)} labels that labels= has not, the first {unknown[0]!r}: "
-            "give every label that may occur"
+            f"the table has {counted(len(unknown), 'label')} that labels= has not, the first "
+            f"{unknown[0]!r}: give every label that may occur"
         )
     return names
 

@@ -8,6 +8,11 @@ from backproof.risk.losses import checked_range
 
 NUMBERS = ("score", "loss", "weight")
 """Parts that are played by numbers."""
+PARTS = {
+    "by": "group",
+    **{part: part for part in ("label", "prediction", "cluster", "key", *NUMBERS)},
+}
+"""What each part is called in words."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
 _JSON_LINE = re.compile(r" in (line|record/value) \d+")
-_ADVICE = re.compile(r"Possible |Column .* is being converted|\* |file = ")
+_ADVICE = re.compile(r"Possible |LINE \d|Column .* is being converted|\* |file = ")
 
 
 def explained_by_file(

@@ -11,7 +11,7 @@ import narwhals as nw
 from backproof._core.checks import whole_number
 from backproof._core.errors import InputError
 from backproof._tables.duck import first_line, literal, split_line, text_rows
-from backproof.risk.tables.columns import NUMBERS, Columns
+from backproof.risk.tables.columns import NUMBERS, PARTS, Columns
 from backproof.risk.tables.duckdb_errors import explained_by_file, first_line_of
 from backproof.risk.tables.duckdb_json import json_relation
 from backproof.risk.tables.duckdb_sql import FILE_COLUMN, identifier, new_mark, united
@@ -192,8 +192,8 @@ def _check_header(path: Path, names: tuple[str, ...], columns: Columns) -> None:
             found = "has no column" if name not in names else "has several columns"
             listed = ", ".join(map(repr, names[:12])) + (", …" if len(names) > 12 else "")
             raise InputError(
-                f"{path} {found} named {name!r}, which is to be the {part}; its first line names "
-                f"{listed}"
+                f"{path} {found} named {name!r}, which is to be the {PARTS[part]}; its first line "
+                f"names {listed}"
             )
 
 

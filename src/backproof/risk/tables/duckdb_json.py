@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backproof._core.errors import InputError
 from backproof._tables.duck import first_line, literal
-from backproof.risk.tables.columns import NUMBERS, Columns
+from backproof.risk.tables.columns import NUMBERS, PARTS, Columns
 from backproof.risk.tables.duckdb_sql import (
     FILE_COLUMN,
     identifier,
@@ -66,7 +66,7 @@ def _of_lists(
         if name not in lists:
             listed = ", ".join(map(repr, lists))
             raise InputError(
-                f"{place} has no list {name!r}, which is to be the {part}; it has {listed}"
+                f"{place} has no list {name!r}, which is to be the {PARTS[part]}; it has {listed}"
             )
     lengths = {name: lists[name] for name in kinds}
     if len(set(lengths.values())) > 1:

@@ -37,7 +37,7 @@ class NonFinite(Rule):
         if any(_trouble(end) for end in run.ends):
             return
         suspects = [watch for watch in self.records.nodes.suspects if watch.state != "zero"]
-        for culprit, (to, leaves) in _culprits(suspects, run).items():
+        for culprit, (to, leaves) in _culprits(suspects, run, ("fine", "zero")).items():
             self._tell_backward(culprit, to, leaves, run)
 
     def ended(self) -> None:
@@ -94,7 +94,7 @@ class DeadGradient(Rule):
     def after_backward(self, run: BackwardPass) -> None:
         """Find the nodes that let no gradient through."""
         suspects = [watch for watch in self.records.nodes.suspects if watch.state == "zero"]
-        for culprit, (_, leaves) in _culprits(suspects, run).items():
+        for culprit, (_, leaves) in _culprits(suspects, run, ("fine",)).items():
             for leaf in leaves:
                 self._dead[leaf] = culprit.call, culprit.name, run.call
             if not leaves:
@@ -131,8 +131,10 @@ def _trouble(snapshot: Snapshot) -> str:
     return "" if snapshot.look is None else snapshot.look.trouble
 
 
-def _culprits(suspects: list[Watch], run: BackwardPass) -> dict[Watch, tuple[Watch, list[Leaf]]]:
-    """Return the nodes that got a sound gradient and passed an unsound one on.
+def _culprits(
+    suspects: list[Watch], run: BackwardPass, sound: Sequence[str]
+) -> dict[Watch, tuple[Watch, list[Leaf]]]:
+    """Return the nodes that got a gradient in a sound state and passed an unsound one on.
 
     With each come the node that it passed it on to, and the leaves that have it in the end. Where
     no leaf was to get a gradient, every unsound gradient counts.
@@ -143,13 +145,13 @@ def _culprits(suspects: list[Watch], run: BackwardPass) -> dict[Watch, tuple[Wat
     found: dict[Watch, tuple[Watch, list[Leaf]]] = {}
     for end in ends:
         own = [] if end.leaf is None else [end.leaf]
-        for culprit, to in _turned(end):
+        for culprit, to in _turned(end, sound):
             leaves = found.setdefault(culprit, (to, []))[1]
             leaves += [one for one in own if one not in leaves]
     return found
 
 
-def _turned(end: Watch) -> Iterator[tuple[Watch, Watch]]:
+def _turned(end: Watch, sound: Sequence[str]) -> Iterator[tuple[Watch, Watch]]:
     """Yield the nodes above `end` that turned a sound gradient into an unsound one."""
     seen, stack = {end}, [end]
     while stack:
@@ -159,10 +161,10 @@ def _turned(end: Watch) -> Iterator[tuple[Watch, Watch]]:
             if node.passed != watch.passed or node in seen:
                 continue
             part = parts.get(node)
-            if node.state != "fine":
+            if node.state not in sound:
                 seen.add(node)
                 stack.append(node)
-            elif part is None or part.zero or not part.finite:
+            elif part is None or not part.finite or (part.zero and "zero" not in sound):
                 yield node, watch
 
 
