@@ -20,7 +20,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules import module as modules
 from torch.optim import optimizer as optimizers
 
-from backproof import tape
+from backproof import gradcheck, tape
 from backproof._core.errors import InputError
 from backproof.tape import _private
 from backproof.tape.recording.records import Records
@@ -390,6 +390,165 @@ def test_a_tensor_of_another_session_has_no_graph() -> None:
         session.graph_of(y)
 
 
+# Pauses.
+
+
+@each_mistake
+def test_a_mistake_in_a_pause_is_not_found(code: str, mistake: Callable[[], None]) -> None:
+    other = die if code != "dead-gradient" else detach
+    with tape.explain() as session:
+        with session.pause():
+            mistake()
+        other()
+    assert code not in [finding.code for finding in session.findings]
+    assert len(session.findings) == 1
+    assert session.backward_passes == 1
+
+
+class Cubed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        x: Tensor = ctx.saved_tensors[0]
+        return 3 * grad * x**2
+
+
+ENCODER = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval()
+MADE: dict[str, Callable[[], Tensor]] = {
+    "function": lambda: leaf(1.0).exp(),
+    "custom function": lambda: Cubed.apply(leaf(1.0)),
+    "parameter": lambda: nn.Parameter(torch.ones(2)),
+    "module with a fast path": lambda: ENCODER(torch.ones(1, 2, 4)),
+}
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=list(MADE))
+def test_what_a_pause_made_is_not_recorded(make: Callable[[], Tensor]) -> None:
+    with tape.explain() as session, torch.no_grad():
+        recorded = make()
+        with session.pause():
+            paused = make()
+    assert session.graph_of(recorded).nodes
+    with pytest.raises(InputError, match="not recorded"):
+        session.graph_of(paused)
+
+
+def step_without_gradients() -> None:
+    torch.optim.SGD([leaf(1.0)], lr=0.1).step()
+
+
+def test_a_step_in_a_pause_is_not_recorded() -> None:
+    with tape.explain() as session, session.pause():
+        step_without_gradients()
+    assert session.findings == ()
+    with tape.explain() as session:
+        step_without_gradients()
+    assert [finding.code for finding in session.findings] == ["parameter-not-stepped"]
+
+
+def test_a_module_that_ran_in_a_pause_owes_no_gradient() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    with tape.explain() as session:
+        with session.pause():
+            model(torch.ones(1, 2)).sum().backward()
+        die()
+    assert [finding.code for finding in session.findings] == ["dead-gradient"]
+
+
+def test_a_pause_ends_with_the_outermost() -> None:
+    with tape.explain() as session:
+        with session.pause():
+            with session.pause():
+                detach()
+            detach()
+        die()
+    assert [finding.code for finding in session.findings] == ["dead-gradient"]
+
+
+def test_a_pause_ends_where_something_raises() -> None:
+    with tape.explain() as session:
+        with pytest.raises(RuntimeError, match="inplace") as raised, session.pause():
+            failing()
+        die()
+    assert not hasattr(raised.value, "__notes__")
+    assert [finding.code for finding in session.findings] == ["dead-gradient"]
+
+
+def test_a_pause_is_that_of_one_session() -> None:
+    with tape.explain() as outer, tape.explain() as inner, outer.pause():
+        die()
+    assert outer.findings == ()
+    assert [finding.code for finding in inner.findings] == ["dead-gradient"]
+
+
+def test_a_module_that_ran_first_in_a_pause_is_met_afterwards() -> None:
+    models = [nn.Linear(2, 2)]
+    with tape.explain() as session:
+        with session.pause():
+            models[0](torch.ones(1, 2))
+        model = models[0]
+        loss = model(torch.ones(1, 2)).sum()
+    assert session.graph_of(loss).node("model.weight").shape == (2, 2)
+
+
+def test_a_pass_through_what_a_pause_computed_is_said_to_be_unseen() -> None:
+    with tape.explain() as session:
+        w = leaf(1.0, 2.0)
+        with session.pause():
+            hidden = w.exp()
+        hidden.sum().backward()
+    assert session.findings == ()
+    (limit,) = session.limits
+    assert "paused" in limit
+
+
+class Squarer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scale * x.square()
+
+
+HELD = Squarer()
+POINTS = torch.linspace(1, 2, 4, dtype=torch.float64)
+CHECKS: dict[str, Callable[[], object]] = {
+    "check": lambda: gradcheck.check(Squarer(), POINTS.float()),
+    "check of a held module": lambda: gradcheck.check(HELD.forward, POINTS),
+    "taylor": lambda: gradcheck.taylor(torch.sin, POINTS),
+    "jvp": lambda: gradcheck.check_jvp(torch.sin, POINTS),
+    "directional": lambda: gradcheck.directional(torch.sin, POINTS, step=1e-4, loss=torch.sum),
+    "sweep": lambda: gradcheck.sweep(torch.sin, POINTS, loss=torch.sum, directions=1),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
+def test_a_gradient_check_is_not_recorded(check: Callable[[], object]) -> None:
+    with tape.explain() as outer, tape.explain() as inner:
+        detach()
+        check()
+        die()
+    for session in (outer, inner):
+        found = [finding.code for finding in session.findings]
+        assert found == ["cut-graph", "dead-gradient"]
+        assert session.backward_passes == 2
+
+
+def test_a_gradient_check_that_raises_pauses_no_longer() -> None:
+    with tape.explain() as session:
+        with pytest.raises(InputError, match="nothing to check"):
+            gradcheck.check(torch.sin, 3)
+        with pytest.raises(ZeroDivisionError):
+            gradcheck.check(lambda _: 1 / 0, POINTS)
+        die()
+    assert [finding.code for finding in session.findings] == ["dead-gradient"]
+
+
 # Exceptions.
 
 
@@ -409,6 +568,28 @@ def test_an_exception_has_each_note_once() -> None:
         failing()
     assert raised.value.__notes__ == [f"backproof: {outer.findings[0]}"]
     assert inner.findings == outer.findings
+
+
+def test_without_notes_an_exception_is_left_as_it_is() -> None:
+    with pytest.raises(RuntimeError, match=r"check_nan=False\)\.$") as raised:
+        failing()
+    plain = str(raised.value)
+    with (
+        pytest.raises(RuntimeError, match=r"check_nan=False\)\.$") as raised,
+        tape.explain(notes=False) as session,
+    ):
+        failing()
+    assert str(raised.value) == plain
+    assert not hasattr(raised.value, "__notes__")
+    assert [finding.code for finding in session.findings] == ["inplace-after-save"]
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=list(ASKED))
+def test_without_notes_what_ends_the_code_has_none_either(ask: Callable[[], object]) -> None:
+    with pytest.raises(RuntimeError) as raised, tape.explain(notes=False) as session:
+        ask()
+    assert not hasattr(raised.value, "__notes__")
+    assert [finding.code for finding in session.findings] == ["integer-leaf"]
 
 
 def raised_again() -> None:

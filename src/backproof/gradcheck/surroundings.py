@@ -13,9 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backproof._core.recorders import unrecorded
+
 
 class Surroundings:
     """The state around a target, kept on entry, set again by `reset` and on exit.
+
+    Between entry and exit nothing records this thread: a check's own steps are nobody's mistake.
 
     Parameters
     ----------
@@ -26,17 +30,19 @@ class Surroundings:
     """
 
     def __init__(self, *holders: Any) -> None:
+        self._unrecorded = unrecorded()
         own = {id(holder) for holder in holders if isinstance(holder, nn.Module)}
-        self._kept = [
-            _Kept(part, name, tensor)
-            for module in _modules(holders)
-            if id(module) not in own
-            for part in module.modules()
-            for name, tensor in (
-                *part.named_buffers(recurse=False),
-                *part.named_parameters(recurse=False),
-            )
-        ]
+        with unrecorded():
+            self._kept = [
+                _Kept(part, name, tensor)
+                for module in _modules(holders)
+                if id(module) not in own
+                for part in module.modules()
+                for name, tensor in (
+                    *part.named_buffers(recurse=False),
+                    *part.named_parameters(recurse=False),
+                )
+            ]
         self._torch = torch.get_rng_state()
         self._devices = _device_states()
         self._python = random.getstate()
@@ -46,11 +52,15 @@ class Surroundings:
         self._uses_python = self._uses_numpy = False
 
     def __enter__(self) -> Self:
+        self._unrecorded.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._uses_python = self._uses_numpy = True
-        self.reset()
+        try:
+            self.reset()
+        finally:
+            self._unrecorded.__exit__(None, None, None)
 
     def reset(self) -> None:
         """Set everything to what it was at the start."""

@@ -80,6 +80,8 @@ class _Entry:
 class Findings:
     """What was found so far; the same thing at the same lines is one finding."""
 
+    notes: bool
+    """Whether an exception gains what is found of it as a note."""
     _entries: dict[object, _Entry] = field(default_factory=dict)
 
     def add(
@@ -114,7 +116,7 @@ class Findings:
 
     def copy(self) -> "Findings":
         """Return findings to which more can be added without changing these."""
-        return Findings({key: replace(entry) for key, entry in self._entries.items()})
+        return replace(self, _entries={key: replace(entry) for key, entry in self._entries.items()})
 
     def sorted(self) -> tuple[Finding, ...]:
         """Return the findings, the worst first, otherwise in the order in which they were met."""

@@ -4,7 +4,8 @@ import functools
 import html
 import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -27,8 +28,8 @@ _R = TypeVar("_R")
 class Session:
     """What was recorded of some code, and what was found in it."""
 
-    def __init__(self, *, values: bool) -> None:
-        self._findings = Findings()
+    def __init__(self, *, values: bool, notes: bool) -> None:
+        self._findings = Findings(notes=notes)
         self._records = Records(values=values)
         self._rules = all_rules(self._records, self._findings)
         self._recorder = Recorder(self._records, self._rules)
@@ -93,6 +94,25 @@ class Session:
             )
         return tuple(limits)
 
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Record nothing of what runs inside, as if another thread ran it.
+
+        Pauses may be nested and end with the outermost. What a backward pass meets of the code
+        inside has no lines. The checks of `backproof.gradcheck` pause every session of their thread
+        themselves.
+
+        Examples
+        --------
+        >>> with explain() as session:
+        ...     with session.pause():
+        ...         torch.tensor(1.0, requires_grad=True).exp().backward()
+        >>> session.backward_passes
+        0
+        """
+        with self._recorder.paused():
+            yield
+
     def crashed(self, error: BaseException) -> None:
         """Explain an exception that ended the recorded code and was caught outside of it."""
         self._recorder.crashed(error)
@@ -119,9 +139,9 @@ class Session:
 @overload
 def explain(function: Callable[_P, _R]) -> Callable[_P, _R]: ...
 @overload
-def explain(*, values: bool = ...) -> "Explain": ...
+def explain(*, values: bool = ..., notes: bool = ...) -> "Explain": ...
 def explain(
-    function: Callable[..., Any] | None = None, *, values: bool = True
+    function: Callable[..., Any] | None = None, *, values: bool = True, notes: bool = True
 ) -> "Explain | Callable[..., Any]":
     """Record code that runs, and explain what goes wrong in it.
 
@@ -140,6 +160,9 @@ def explain(
         Whether to look at the values of tensors and gradients. Without that, it costs less and
         does not wait for an accelerator, but ``non-finite`` and ``dead-gradient`` are not found
         and the graph shows no values.
+    notes
+        Whether exceptions gain the explanation as notes. A test that matches an exception's text,
+        as `pytest.raises` does, matches its notes too.
 
     Examples
     --------
@@ -150,20 +173,20 @@ def explain(
     >>> session.graph.node("w").gradient
     0.0
     """
-    session = Explain(values=values)
+    session = Explain(values=values, notes=notes)
     return session if function is None else session(function)
 
 
 class Explain:
     """A context manager and decorator that records; see `explain`."""
 
-    def __init__(self, *, values: bool) -> None:
-        self._values = values
+    def __init__(self, *, values: bool, notes: bool) -> None:
+        self._values, self._notes = values, notes
         self._sessions: list[Session] = []
 
     def __enter__(self) -> Session:
         linecache.checkcache()  # a file may have been written anew since it was last read
-        session = Session(values=self._values)
+        session = Session(values=self._values, notes=self._notes)
         self._sessions.append(session)
         session._recorder.__enter__()  # noqa: SLF001
         return session
@@ -181,7 +204,7 @@ class Explain:
 
         @functools.wraps(function)
         def explained(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            with Explain(values=self._values) as session:
+            with Explain(values=self._values, notes=self._notes) as session:
                 explained.session = session  # type: ignore[attr-defined]
                 return function(*args, **kwargs)
 

@@ -32,6 +32,8 @@ class Journal:
         """How many custom functions are running, one inside the other."""
         self.inside: list[Snapshot] = []
         """Leaves that calls used inside the outermost of them."""
+        self.pauses = 0
+        """How many pauses are on, one inside the other; in any, nothing is recorded."""
         self._calls = 0
         self._hearers = {
             event: [getattr(one, event) for one in listeners if hears(one, event)]
@@ -153,7 +155,9 @@ class Journal:
         """Return a context out of which no exception of ours reaches the program."""
         return _Guard(self)
 
-    def _meet_module(self, module: torch.nn.Module) -> str:
+    def _meet_module(self, module: torch.nn.Module) -> str | None:
+        if self.pauses:
+            return None
         frame = user_frame(sys._getframe(1))  # noqa: SLF001
         name = None if frame is None else object_of(frame, module)
         name = name or type(module).__name__
@@ -168,6 +172,8 @@ class Journal:
 
     def _ran_whole(self, module: torch.nn.Module, args: Any, result: Any) -> None:
         """Record a module whose calls were not seen as one call."""
+        if self.pauses:
+            return
         frame = user_frame(sys._getframe(1))  # noqa: SLF001
         operands = [*tensors_in((args,), {}), *module.parameters()]
         before = self.before(operands, frame)

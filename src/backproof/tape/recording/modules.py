@@ -28,13 +28,13 @@ class Modules:
 
     def __init__(
         self,
-        met: Callable[[torch.nn.Module], str],
+        met: Callable[[torch.nn.Module], str | None],
         ran_whole: Callable[[torch.nn.Module, Any, Any], None],
     ) -> None:
         """Listen for modules.
 
-        `met` is told of each outermost one and says what it is called; `ran_whole` of each that ran
-        unseen, with its arguments and its result.
+        `met` is told of each outermost one and says what it is called, None where it is not to be
+        known; `ran_whole` of each that ran unseen, with its arguments and its result.
         """
         self.path = ""
         """Path of the innermost module that is running, such as ``model.layers.3``."""
@@ -86,6 +86,8 @@ class Modules:
 
     def _meet(self, module: torch.nn.Module) -> str:
         root = self._met(module)
+        if root is None:
+            return ""
         for path, part in module.named_modules():
             if self._known(part) is None:
                 name = f"{root}.{path}" if path else root

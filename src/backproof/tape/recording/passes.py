@@ -9,8 +9,8 @@ from backproof.tape.recording.functions import Kind, backward_arguments, distinc
 from backproof.tape.recording.journal import Journal
 
 _FOREIGN = (
-    "A backward pass went through what was put on the tape unseen: before the recording began, in "
-    "another thread, or by compiled code. It has no lines."
+    "A backward pass went through what was put on the tape unseen: before the recording began or "
+    "while it was paused, in another thread, or by compiled code. It has no lines."
 )
 
 

@@ -6,13 +6,15 @@ memory is freed as without it.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Self
 
 import torch
 from torch.overrides import TorchFunctionMode
 
+from backproof._core import recorders
 from backproof.tape import _private
 from backproof.tape.recording.attributes import read_grad
 from backproof.tape.recording.custom import DETOURS, EAGERLY
@@ -56,6 +58,7 @@ class Recorder(TorchFunctionMode):
         self.journal.modules.install()
         self._steps.install()
         DETOURS.enter(self)
+        recorders.register(self)
         self.running = True
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -72,6 +75,7 @@ class Recorder(TorchFunctionMode):
             self.crashed(error)
         self.journal.tell("ended")
         self.running = False
+        recorders.unregister(self)
         DETOURS.leave(self)
         self._steps.remove()
         self.journal.modules.remove()
@@ -87,7 +91,7 @@ class Recorder(TorchFunctionMode):
         """Run `func` and record it; inside, the mode is off."""
         kwargs = kwargs or {}
         kind, name = kind_of(func)
-        if kind is Kind.PASS:
+        if kind is Kind.PASS or self.journal.pauses:
             return func(*args, **kwargs)
         caller = sys._getframe(1)  # noqa: SLF001
         if kind is Kind.GRAD:
@@ -98,6 +102,16 @@ class Recorder(TorchFunctionMode):
         if kind is Kind.BACKWARD:
             return self.passes.run(func, name, args, kwargs, frame)
         return self.journal.record(func, name, kind, args, kwargs, frame)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Record nothing meanwhile."""
+        self.records.names.settle_all()
+        self.journal.pauses += 1
+        try:
+            yield
+        finally:
+            self.journal.pauses -= 1
 
     def crashed(self, error: BaseException) -> None:
         """Hear of the exception that ended the recorded code."""
@@ -153,6 +167,8 @@ class Recorder(TorchFunctionMode):
                 self.records.names.expect(frame, call.site, parameter, made)
 
     def _passes_over(self, frame: FrameType | None) -> bool:
+        if self.journal.pauses:
+            return True
         if _private.in_transform():
             self.journal.limit("Calls inside torch.func transforms are not recorded.")
             return True
@@ -165,7 +181,9 @@ class Recorder(TorchFunctionMode):
         # What an optimizer does inside its step is known from its hooks.
         return self._stepping is not None and self._stepping == (id(frame), frame.f_lasti)
 
-    def _step_begun(self, optimizer: torch.optim.Optimizer) -> Step:
+    def _step_begun(self, optimizer: torch.optim.Optimizer) -> Step | None:
+        if self.journal.pauses:
+            return None
         frame = user_frame(sys._getframe(1))  # noqa: SLF001
         self._stepping = None if frame is None else (id(frame), frame.f_lasti)
         with _private.unseen():

@@ -35,7 +35,7 @@ class StepHooks:
     """Tells of every step that an optimizer takes in the thread that asked."""
 
     def __init__(
-        self, begun: Callable[[torch.optim.Optimizer], Step], done: Callable[[Step], None]
+        self, begun: Callable[[torch.optim.Optimizer], Step | None], done: Callable[[Step], None]
     ) -> None:
         self._begun, self._done = begun, done
         self._running: list[Step] = []
@@ -59,7 +59,9 @@ class StepHooks:
         if threading.get_ident() == self._thread:
             # A step that raised never came to its end.
             self._running = [one for one in self._running if one.optimizer != id(optimizer)]
-            self._running.append(self._begun(optimizer))
+            step = self._begun(optimizer)
+            if step is not None:
+                self._running.append(step)
 
     def _after(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG002
         if self._running and self._running[-1].optimizer == id(optimizer):

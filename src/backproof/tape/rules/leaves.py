@@ -8,7 +8,7 @@ import torch
 from backproof.tape._private import refused_parameter
 from backproof.tape.findings import Severity, Sites, at
 from backproof.tape.recording.calls import Call, Snapshot
-from backproof.tape.recording.sites import raised_at
+from backproof.tape.recording.sites import Site, raised_at
 from backproof.tape.rules.rule import Rule, named
 
 
@@ -55,14 +55,19 @@ class IntegerLeaf(Rule):
 
     code = "integer-leaf"
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._told: set[tuple[str, int] | None] = set()
+
     def failed(self, call: Call, operands: Sequence[torch.Tensor], error: Exception) -> None:  # noqa: ARG002
         """Recognise PyTorch's refusal at the call that asked."""
         if _TEXT in str(error):
+            self._told.add(_line(call.site))
             self._add(at("asked", call), error)
 
     def crashed(self, error: Exception) -> None:
         """Recognise it where no torch function asked, as in `nn.Parameter`."""
-        if _TEXT in str(error) and not getattr(error, "__notes__", ()):
+        if _TEXT in str(error) and _line(raised_at(error)) not in self._told:
             self._add(_raised_at(error), error)
 
     def _add(self, sites: Sites, error: Exception) -> None:
@@ -78,6 +83,10 @@ class IntegerLeaf(Rule):
 
 
 _TEXT = "dtype can require gradients"  # floating point, and in one of two places complex
+
+
+def _line(site: Site | None) -> tuple[str, int] | None:
+    return None if site is None else (site.path, site.line)
 
 
 def _raised_at(error: Exception) -> Sites:

@@ -25,9 +25,9 @@ class Rule(Listener):
     def add(
         self, severity: Severity, message: str, sites: Sites, fix: str, error: Exception | str = ""
     ) -> Finding:
-        """Add a finding; an exception is told of it as well."""
+        """Add a finding; where notes are wanted, an exception is told of it as well."""
         finding = self.findings.add(self.code, severity, message, sites, fix, str(error).strip())
-        if isinstance(error, Exception):
+        if self.findings.notes and isinstance(error, Exception):
             note = f"backproof: {finding}"
             if note not in getattr(error, "__notes__", ()):
                 error.add_note(note)
