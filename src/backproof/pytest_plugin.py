@@ -3,7 +3,8 @@
 pytest loads it wherever Backproof is installed. Nothing heavy is imported before a test asks.
 """
 
-from collections.abc import Generator
+import itertools
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _MARKER = "backproof_explain"
 _OPTION = "--backproof-explain"
 _SECTION = "backproof tape"
+_PROPERTY = "backproof_tape"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,12 +57,27 @@ class GradientCheck:
         -------
         GradientReport
             The report, where it passes; otherwise it is the message of the failed test.
+
+        Raises
+        ------
+        InputError
+            As `backproof.gradcheck.check` does, and if inputs are given beside a case.
         """
         __tracebackhide__ = True
         from backproof import gradcheck
+        from backproof._core.errors import InputError
 
-        case = target if isinstance(target, gradcheck.Case) else gradcheck.Case(target, inputs)
-        report = case.run(**options)
+        if not isinstance(allow_unresolved, bool):
+            raise InputError(f"allow_unresolved must be True or False, got {allow_unresolved!r}")
+        case = target
+        if not isinstance(target, gradcheck.Case):
+            case = gradcheck.Case(target, inputs)
+        elif inputs:
+            raise InputError(
+                f"a Case holds its inputs, got {len(inputs)} more: leave them out, or give the "
+                "case's target with them"
+            )
+        report: GradientReport = case.run(**options)
         try:
             report.raise_if_wrong(allow_unresolved=allow_unresolved)
         except gradcheck.GradientError:
@@ -101,12 +118,27 @@ class ErrorBoundCheck:
         ErrorBound
             What was found, where it is shown; otherwise it is the message of the failed test, with
             the number of examples that would decide.
+
+        Raises
+        ------
+        InputError
+            If an argument is not as described.
         """
         __tracebackhide__ = True
         from backproof import risk
+        from backproof._core.checks import open_unit
         from backproof._core.errors import InputError
 
+        for name, value in {"at_most": at_most, "confidence": confidence}.items():
+            if isinstance(value, str | bytes):
+                raise InputError(f"{name} must be a number, got the text {value!r}")
+            open_unit(name, value)
+        for name, count in {"errors": errors, "examples": examples}.items():
+            if isinstance(count, bool):
+                raise InputError(f"{name} must be a whole number, got {count}")
         if y_true is not None and y_pred is not None and errors is None and examples is None:
+            _check_labels("y_true", y_true)
+            _check_labels("y_pred", y_pred)
             found = risk.confusion(y_true, y_pred)
             errors, examples = found.errors, found.examples
         elif y_true is not None or y_pred is not None or errors is None or examples is None:
@@ -115,6 +147,24 @@ class ErrorBoundCheck:
         if bound.decision != "shown":
             pytest.fail(str(bound))
         return bound
+
+
+def _check_labels(name: str, labels: "ArrayLike") -> None:
+    """Raise `InputError` for what NumPy would not read, or not as labels."""
+    import numpy as np
+
+    from backproof._core.errors import InputError
+
+    if isinstance(labels, Iterator):
+        raise InputError(
+            f"{name} must be a list or an array of labels, got a {type(labels).__name__}: "
+            f"give list({name})"
+        )
+    if hasattr(labels, "__array__"):
+        try:
+            np.asarray(labels)
+        except (RuntimeError, TypeError) as error:  # a tensor with a gradient, or on a GPU
+            raise InputError(f"{name} cannot be read as an array of labels: {error}") from None
 
 
 @pytest.fixture(scope="session")
@@ -138,22 +188,37 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     from backproof import tape
 
     try:
-        with tape.explain() as session:
+        # Without notes: `pytest.raises(match=...)` would match them too.
+        with tape.explain(notes=False) as session:
             result = yield
     finally:
         if session.findings:
-            item.add_report_section("call", _SECTION, str(session))
+            item.add_report_section("call", _SECTION, _printable(str(session)))
+            found = [(_PROPERTY, _printable(str(finding))) for finding in session.findings]
+            item.user_properties += found  # which is what JUnit XML holds of a test
     errors = [str(finding) for finding in session.findings if finding.severity == "error"]
     if marked and errors:
         text = "\n\n".join(["the tape finds an error in a test that passes otherwise", *errors])
-        pytest.fail(text, pytrace=False)
+        pytest.fail(_printable(text), pytrace=False)
     return result
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show what was found in tests that passed; that of the others stands beside their failure."""
-    for report in terminalreporter.stats.get("passed", ()):
+    """Show what was found in each test, where pytest has not shown it beside the failure."""
+    option = terminalreporter.config.option
+    beside_failures = option.showcapture == "all" and option.tbstyle != "no"
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        if not isinstance(report, pytest.TestReport) or report.when != "call":
+            continue
         for title, text in report.sections:
-            if title == f"Captured {_SECTION} call":
+            if title == f"Captured {_SECTION} call" and not (report.failed and beside_failures):
                 terminalreporter.write_sep("-", f"{_SECTION}: {report.nodeid}")
                 terminalreporter.write_line(text)
+
+
+def _printable(text: str) -> str:
+    """Return a text with its control characters written as escapes, which no terminal obeys."""
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
+    )

@@ -44,6 +44,12 @@ GRADIENTS = """
     def test_unresolved(gradient_check):
         gradient_check(lambda x: x.bfloat16().double().sum(), X)
 
+    def test_case_and_inputs(gradient_check):
+        gradient_check(gradcheck.Case(torch.sin, X), X, X)
+
+    def test_allowed_by_a_text(gradient_check):
+        gradient_check(torch.sin, X, allow_unresolved="no")
+
     def test_unresolved_may_pass(gradient_check):
         gradient_check(lambda x: x.bfloat16().double().sum(), X, allow_unresolved=True)
 """
@@ -67,6 +73,55 @@ BOUNDS = """
 
     def test_both(error_bound):
         error_bound(TRUTH, ALMOST, errors=1, examples=5, at_most=0.05)
+"""
+
+ARGUMENTS = """
+    import pytest
+    import torch
+
+    COUNTS = {"errors": 3, "examples": 500}
+
+    def asked(error_bound, *labels, **options):
+        with pytest.raises(ValueError) as raised:
+            error_bound(*labels, **{"at_most": 0.05, **options})
+        assert type(raised.value).__name__ == "InputError"
+        return str(raised.value)
+
+    def test_limit_as_text(error_bound):
+        message = asked(error_bound, **COUNTS, at_most="0.05")
+        assert message == "at_most must be a number, got the text '0.05'"
+
+    def test_confidence_as_text(error_bound):
+        message = asked(error_bound, **COUNTS, confidence="0.9")
+        assert message == "confidence must be a number, got the text '0.9'"
+
+    def test_limit_in_percent(error_bound):
+        message = asked(error_bound, **COUNTS, at_most=5)
+        assert message == "at_most must lie strictly between 0 and 1, got 5"
+
+    def test_true_errors(error_bound):
+        message = asked(error_bound, errors=True, examples=500)
+        assert message == "errors must be a whole number, got True"
+
+    def test_true_examples(error_bound):
+        message = asked(error_bound, errors=0, examples=True)
+        assert message == "examples must be a whole number, got True"
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_tensor_with_a_gradient(error_bound, first):
+        w = torch.ones(3, requires_grad=True)
+        labels = (w, [0, 1, 1]) if first else ([0, 1, 1], w)
+        message = asked(error_bound, *labels)
+        name = "y_true" if first else "y_pred"
+        assert message.startswith(f"{name} cannot be read as an array of labels: Can't call")
+
+    def test_generator(error_bound):
+        message = asked(error_bound, [0, 1], (label for label in [0, 1]))
+        assert message.startswith("y_pred must be a list or an array of labels, got a generator")
+
+    def test_tensor(error_bound):
+        labels = torch.tensor([0, 1]).repeat(250)
+        assert error_bound(labels, labels, at_most=0.05).errors == 0
 """
 
 TAPE = """
@@ -98,6 +153,26 @@ TAPE = """
         with pytest.raises(RuntimeError):
             y.backward()
 
+    def test_expects_the_text():
+        y = torch.ones(2, requires_grad=True).exp()
+        loss = y.sum()
+        y /= 2
+        with pytest.raises(RuntimeError, match=r"check_nan=False\\)\\.$"):
+            loss.backward()
+
+    @pytest.mark.xfail(strict=True)
+    def test_known():
+        cut()
+        assert False
+
+    @pytest.mark.xfail
+    def test_unexpected():
+        cut()
+
+    def test_skipped_late():
+        cut()
+        pytest.skip("later")
+
     @pytest.mark.backproof_explain
     def test_marked():
         w = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -115,7 +190,9 @@ def lines(result: pytest.RunResult) -> str:
 def test_gradients_are_assertions(pytester: pytest.Pytester, arguments: list[str]) -> None:
     pytester.makepyfile(GRADIENTS)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
-    result.assert_outcomes(passed=4, failed=3)
+    result.assert_outcomes(passed=4, failed=5)
+    assert "InputError: a Case holds its inputs, got 2 more: leave them out" in lines(result)
+    assert "InputError: allow_unresolved must be True or False, got 'no'" in lines(result)
     assert "DISAGREE: gradient of 1 tensor" in lines(result)
     assert "x[9]: claimed" in lines(result)
     assert "UNRESOLVED: gradient of 1 tensor" in lines(result)
@@ -133,7 +210,7 @@ def test_messages_suit_junit(pytester: pytest.Pytester) -> None:
         for case in tree.iter("testcase")
         for failure in case.iter("failure")
     }
-    assert set(failures) == {"test_wrong", "test_case", "test_unresolved"}
+    assert {"test_wrong", "test_case", "test_unresolved"} < set(failures)
     assert "DISAGREE" in failures["test_wrong"]
     assert "x[9]: claimed" in failures["test_wrong"]
     assert "\x1b" not in failures["test_wrong"]
@@ -149,25 +226,143 @@ def test_error_bounds_are_assertions(pytester: pytest.Pytester) -> None:
     assert lines(result).count("expected y_true and y_pred, or else errors and examples") >= 2
 
 
+@pytest.mark.parametrize("arguments", [[], ["--backproof-explain"]])
+def test_what_is_no_error_bound_is_refused_by_its_name(
+    pytester: pytest.Pytester, arguments: list[str]
+) -> None:
+    pytester.makepyfile(ARGUMENTS)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    result.assert_outcomes(passed=9)
+
+
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
 def test_chosen_tests_run_under_the_tape(pytester: pytest.Pytester, workers: list[str]) -> None:
     pytester.makepyfile(test_tape=TAPE)
-    result = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-k", "not test_marked", *workers
-    )
-    result.assert_outcomes(passed=3, failed=1)
+    outcomes = {"passed": 4, "failed": 1, "xfailed": 1, "xpassed": 1, "skipped": 1}
+    arguments = ("-p", "no:cacheprovider", "-k", "not test_marked", *workers)
+    result = pytester.runpytest_subprocess(*arguments)
+    result.assert_outcomes(**outcomes)
     assert "backproof tape" not in lines(result)
-    result = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-k", "not test_marked", "--backproof-explain", *workers
-    )
-    result.assert_outcomes(passed=3, failed=1)
+    result = pytester.runpytest_subprocess(*arguments, "--backproof-explain")
+    result.assert_outcomes(**outcomes)
     text = lines(result)
-    assert "Captured backproof tape call" in text
+    assert text.count("Captured backproof tape call") == 1
     assert "wrote at test_tape.py:" in text
-    passed = {line for line in text.splitlines() if line.startswith("-") and "tape: " in line}
-    assert any("::test_silent" in line for line in passed)
-    assert any("::test_expects_the_error" in line for line in passed)
-    assert len(passed) == 2
+    assert shown_apart(result) == {
+        "test_silent",
+        "test_expects_the_error",
+        "test_expects_the_text",
+        "test_known",
+        "test_unexpected",
+        "test_skipped_late",
+    }
+
+
+@pytest.mark.parametrize("hides", ["--show-capture=no", "--show-capture=stdout", "--tb=no"])
+def test_what_pytest_does_not_show_beside_a_failure_is_shown_apart(
+    pytester: pytest.Pytester, hides: str
+) -> None:
+    pytester.makepyfile(test_tape=TAPE)
+    result = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-k", "test_fails", "--backproof-explain", hides
+    )
+    assert shown_apart(result) == {"test_fails"}
+    assert lines(result).count("error inplace-after-save") == 1
+
+
+def shown_apart(result: pytest.RunResult) -> set[str]:
+    heads = [line for line in result.outlines if line.startswith("-") and "tape: " in line]
+    names = [head.strip("- ").partition("::")[2] for head in heads]
+    assert len(names) == len(set(names))
+    return set(names)
+
+
+def test_findings_are_properties_in_junit(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_tape=TAPE)
+    pytester.runpytest_subprocess(
+        "--junit-xml=junit.xml", "-p", "no:cacheprovider", "--backproof-explain"
+    )
+    found = {
+        case.attrib["name"]: [
+            (one.attrib["name"], one.attrib["value"].partition(":")[0])
+            for one in case.iter("property")
+        ]
+        for case in ET.parse(pytester.path / "junit.xml").iter("testcase")
+    }
+    codes = {
+        "test_silent": "error cut-graph",
+        "test_fails": "error inplace-after-save",
+        "test_expects_the_error": "error inplace-after-save",
+        "test_expects_the_text": "error inplace-after-save",
+        "test_known": "error cut-graph",
+        "test_unexpected": "error cut-graph",
+        "test_skipped_late": "error cut-graph",
+        "test_marked": "error silent-data-write",
+    }
+    expected = {name: [("backproof_tape", code)] for name, code in codes.items()}
+    assert found == {"test_clean": [], **expected}
+
+
+def test_control_characters_of_a_finding_are_harmless(pytester: pytest.Pytester) -> None:
+    path = pytester.makepyfile(test_tape=TAPE)
+    text = path.read_text(encoding="utf-8").replace(
+        "y /= 2\n    loss.backward()", "y /= 2  # \x1b[31m\x07red\n    loss.backward()"
+    )
+    path.write_text(text, encoding="utf-8")
+    result = pytester.runpytest_subprocess(
+        "--junit-xml=junit.xml", "-k", "test_fails", "--backproof-explain", "--tb=line"
+    )
+    assert r"y /= 2  # \x1b[31m\x07red" in lines(result)
+    assert "\x1b" not in lines(result)
+    (value,) = [
+        one.attrib["value"] for one in ET.parse(pytester.path / "junit.xml").iter("property")
+    ]
+    assert r"y /= 2  # \x1b[31m\x07red" in value
+
+
+CHECKED = """
+    import pytest
+    import torch
+    from backproof import tape
+
+    def cut():
+        w = torch.tensor(1.0, requires_grad=True)
+        scale = torch.tensor(2.0, requires_grad=True)
+        (w.detach() * scale).backward()
+
+    @pytest.mark.backproof_explain
+    def test_right(gradient_check):
+        gradient_check(torch.nn.Linear(3, 2), torch.randn(4, 3))
+
+    @pytest.mark.backproof_explain
+    def test_its_own_session(gradient_check):
+        with tape.explain() as session:
+            gradient_check(torch.nn.Linear(3, 2), torch.randn(4, 3))
+        assert session.findings == ()
+
+    @pytest.mark.backproof_explain
+    def test_wrong_before(gradient_check):
+        cut()
+        gradient_check(torch.nn.Linear(3, 2), torch.randn(4, 3))
+
+    @pytest.mark.backproof_explain
+    def test_wrong_after_a_check_that_raises(gradient_check):
+        with pytest.raises(ZeroDivisionError):
+            gradient_check(lambda x: x.sum() * (1 / 0), torch.ones(3))
+        cut()
+"""
+
+
+def test_a_marked_test_may_check_a_gradient(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(CHECKED)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rA")
+    result.assert_outcomes(passed=2, failed=2)
+    failed = {line.split()[1] for line in result.outlines if line.startswith("FAILED")}
+    assert {name.partition("::")[2] for name in failed} == {
+        "test_wrong_before",
+        "test_wrong_after_a_check_that_raises",
+    }
+    assert "torch_binding" not in lines(result)
 
 
 def test_a_marked_test_fails_if_the_tape_finds_an_error(pytester: pytest.Pytester) -> None:
