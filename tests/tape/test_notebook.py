@@ -1,6 +1,7 @@
 # mypy: disable-error-code="no-untyped-call"
 """``%%explain`` in IPython: what a cell displays, what it leaves, and how it fails."""
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from backproof import tape
+from backproof._core.errors import InputError
 
 ipython = pytest.importorskip("IPython", reason="IPython is not installed")
 
@@ -146,9 +148,102 @@ def test_a_failing_cell_shows_its_exception_once_with_the_notes(notebook: Notebo
     assert len(cell.displayed) == 1
 
 
-def test_a_failing_cell_stops_the_notebook(notebook: Notebook) -> None:
+FROZEN = """
+class Frozen(Exception):
+    def __setattr__(self, name, value):
+        raise AttributeError("frozen")
+raise Frozen("cold")
+"""
+FAILURES: dict[str, type[BaseException]] = {
+    "1 / 0": ZeroDivisionError,
+    "x = = 1": SyntaxError,
+    "exec('x = =')": SyntaxError,
+    "  x = 1\n y = 2": IndentationError,
+    "raise KeyboardInterrupt": KeyboardInterrupt,
+    "raise ExceptionGroup('several', [ValueError(1)])": ExceptionGroup,
+    FROZEN: Exception,
+}
+
+
+@pytest.mark.parametrize("text", FAILURES)
+def test_a_failing_cell_fails_by_its_own_exception_shown_once(
+    notebook: Notebook, text: str
+) -> None:
     # "Run all" goes on to the next cell where this one is said to have succeeded.
-    assert not notebook.explain("1 / 0").result.success
+    plain, cell = notebook.run(text), notebook.explain(text)
+    error = cell.result.error_in_exec
+    expected = plain.result.error_in_exec or plain.result.error_before_exec
+    assert isinstance(error, FAILURES[text])
+    assert type(error).__name__ == type(expected).__name__
+    assert [*map(str, error.args[:1])] == [*map(str, expected.args[:1])]
+    shown = f"{type(expected).__name__}:"
+    assert (cell.out + cell.err).count(shown) == (plain.out + plain.err).count(shown) == 1
+
+
+def test_a_failing_cell_shows_no_frame_but_its_own(notebook: Notebook) -> None:
+    cell = notebook.explain("def divide():\n    1 / 0\ndivide()")
+    assert "notebook.py" not in cell.out + cell.err
+    assert "interactiveshell.py" not in cell.out + cell.err
+    assert "run_cell_magic" not in cell.out + cell.err
+
+
+def test_the_shell_shows_exceptions_as_before_afterwards(notebook: Notebook) -> None:
+    shown: list[str] = []
+    notebook.shell.showtraceback = lambda *_, **__: shown.append("by another")
+    notebook.explain("1 / 0")
+    notebook.run("1 / 0")
+    assert shown == ["by another"] * 2
+    del notebook.shell.showtraceback
+    assert "SyntaxError" in notebook.run("x = = 1").out
+    assert "showsyntaxerror" not in vars(notebook.shell)
+
+
+AWAITS = """
+import asyncio
+await asyncio.sleep(0)
+waited = True
+"""
+
+
+def test_a_cell_may_await_where_no_loop_is_running(notebook: Notebook) -> None:
+    assert notebook.explain(AWAITS).result.success
+    assert notebook.value("waited")
+
+
+def test_where_a_loop_is_running_a_cell_that_awaits_is_refused_before_it_runs(
+    notebook: Notebook,
+) -> None:
+    async def run_all() -> tuple[Cell, Cell, Cell]:
+        awaits = notebook.explain("before = True\n" + AWAITS)
+        return awaits, notebook.explain("x = 1"), notebook.explain("x = = await")
+
+    awaits, plain, wrong = asyncio.run(run_all())
+    assert isinstance(awaits.result.error_in_exec, InputError)
+    assert "awaits at its top level: write `with backproof.tape.explain()" in awaits.out
+    assert "before" not in notebook.shell.user_ns
+    assert plain.result.success
+    assert isinstance(wrong.result.error_in_exec, SyntaxError)
+
+
+def test_a_client_of_notebooks_sees_the_exception_of_the_cell() -> None:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    sources = ["%load_ext backproof", "%%explain\n1 / 0", "print('not reached')"]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    client = nbclient.NotebookClient(
+        nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3"
+    )
+    with pytest.raises(nbclient.exceptions.CellExecutionError) as raised:
+        client.execute()
+    assert (raised.value.ename, raised.value.evalue) == ("ZeroDivisionError", "division by zero")
+    outputs = cells[1].outputs
+    errors = [one for one in outputs if one.output_type == "error"]
+    assert [(one.ename, one.evalue) for one in errors] == [
+        ("ZeroDivisionError", "division by zero")
+    ]
+    assert "ZeroDivisionError" in "".join(errors[0].traceback)
+    assert [one.data["text/plain"] for one in outputs if "data" in one] == ["nothing found"]
+    assert not cells[2].outputs
 
 
 def test_a_foreign_exception_is_shown_without_notes(notebook: Notebook) -> None:

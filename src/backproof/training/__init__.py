@@ -8,7 +8,7 @@ from backproof.training.boundary_band import BoundaryBand, boundary_band
 from backproof.training.code import python_code
 from backproof.training.fit import fit
 from backproof.training.fits import Fits, SizeErrors
-from backproof.training.loggers import MLflowLogger, TensorBoardLogger
+from backproof.training.loggers import CallbackError, MLflowLogger, TensorBoardLogger
 from backproof.training.losses import mean_logistic_loss, mean_softmax_loss
 from backproof.training.model import FFModel
 from backproof.training.network import Network
@@ -39,6 +39,7 @@ __all__ = [
     "Adam",
     "Boundary",
     "BoundaryBand",
+    "CallbackError",
     "FFClassifier",
     "FFModel",
     "Fit",

@@ -18,7 +18,7 @@ from backproof.training.checkpoint import opened
 from backproof.training.data import Validation, training_data
 from backproof.training.engines import chosen_engine
 from backproof.training.fits import Fits
-from backproof.training.loggers import Callback
+from backproof.training.loggers import Callback, CallbackError
 from backproof.training.losses import LOSSES
 from backproof.training.memory import check_memory
 from backproof.training.optimizers import Optimizer, as_optimizer
@@ -115,7 +115,8 @@ def fit(
         Folder in which the run keeps where it is. The same call with the same folder goes on from
         there, and ends with the same bits as if it had never been interrupted.
     callback
-        Called with all networks when they are trained, such as a `TensorBoardLogger`.
+        Called with all networks when they are trained, such as a `TensorBoardLogger`. An exception
+        that it raises does not lose them: a `CallbackError` has them, and that exception as cause.
 
     Returns
     -------
@@ -130,7 +131,14 @@ def fit(
         networks, or the checkpoint is of another run.
     OutputError
         If the checkpoint cannot be written.
+    CallbackError
+        If the callback raises.
     """
+    if callback is not None and not callable(callback):
+        raise InputError(
+            "callback must be a function of the trained networks, such as a TensorBoardLogger, or "
+            f"None; got {callback!r}"
+        )
     run = prepared(
         hidden,
         seeds,
@@ -155,7 +163,10 @@ def fit(
         states = train_blocks(run, blocks, store, progress)
     found = collected(run, blocks, states)
     if callback is not None:
-        callback(found)
+        try:
+            callback(found)
+        except Exception as error:
+            raise CallbackError(found, error) from error
     return found
 
 
