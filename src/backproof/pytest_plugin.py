@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backproof._core.texts import printable
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -150,9 +152,7 @@ class ErrorBoundCheck:
 
 
 def _check_labels(name: str, labels: "ArrayLike") -> None:
-    """Raise `InputError` for what NumPy would not read, or not as labels."""
-    import numpy as np
-
+    """Raise `InputError` for what can be read once."""
     from backproof._core.errors import InputError
 
     if isinstance(labels, Iterator):
@@ -160,11 +160,6 @@ def _check_labels(name: str, labels: "ArrayLike") -> None:
             f"{name} must be a list or an array of labels, got a {type(labels).__name__}: "
             f"give list({name})"
         )
-    if hasattr(labels, "__array__"):
-        try:
-            np.asarray(labels)
-        except (RuntimeError, TypeError) as error:  # a tensor with a gradient, or on a GPU
-            raise InputError(f"{name} cannot be read as an array of labels: {error}") from None
 
 
 @pytest.fixture(scope="session")
@@ -193,13 +188,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
             result = yield
     finally:
         if session.findings:
-            item.add_report_section("call", _SECTION, _printable(str(session)))
-            found = [(_PROPERTY, _printable(str(finding))) for finding in session.findings]
+            item.add_report_section("call", _SECTION, printable(str(session)))
+            found = [(_PROPERTY, printable(str(finding))) for finding in session.findings]
             item.user_properties += found  # which is what JUnit XML holds of a test
     errors = [str(finding) for finding in session.findings if finding.severity == "error"]
     if marked and errors:
         text = "\n\n".join(["the tape finds an error in a test that passes otherwise", *errors])
-        pytest.fail(_printable(text), pytrace=False)
+        pytest.fail(printable(text), pytrace=False)
     return result
 
 
@@ -214,11 +209,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             if title == f"Captured {_SECTION} call" and not (report.failed and beside_failures):
                 terminalreporter.write_sep("-", f"{_SECTION}: {report.nodeid}")
                 terminalreporter.write_line(text)
-
-
-def _printable(text: str) -> str:
-    """Return a text with its control characters written as escapes, which no terminal obeys."""
-    return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
-        for one in text
-    )
