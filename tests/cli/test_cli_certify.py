@@ -50,6 +50,17 @@ def test_lists_of_predictions_and_references(run_main: Main, tmp_path: Path) -> 
     assert "label 'references', prediction 'predictions'" in out
 
 
+@pytest.mark.parametrize(("metrics", "told"), [("error", True), ("error,auc", False)])
+def test_scores_that_nothing_is_made_of_are_told(
+    run_main: Main, tmp_path: Path, metrics: str, told: bool
+) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("y,yhat,p\n" + "1,1,0.9\n0,1,0.6\n0,0,0.2\n" * 10)
+    code, _, err = run_main("certify", str(path), "--score", "p", "--metrics", metrics)
+    assert code == 0
+    assert ("--score is for --metrics auc, log-loss, brier; none was asked for" in err) == told
+
+
 def test_no_guess_among_several(run_main: Main, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("y,label,yhat\n1,1,1\n")
     code, out, err = run_main("certify", tmp_path / "a.csv")

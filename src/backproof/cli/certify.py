@@ -82,6 +82,8 @@ def certify(
         "side": side,
     }
     found = _certificate(predictions, baseline, key, given, wanted)
+    if given.score is not None:
+        _check_use_of_scores(names)
     failures = [] if fail_above is None else _failures(found, fail_above)
     if html is not None:
         write_text(html, found.to_html())
@@ -123,6 +125,15 @@ def _certificate(
     elif key is not None:
         raise InputError("--key goes with --baseline, which it joins")
     return risk.certify_table(list(predictions), **asked.keywords(predictions), **wanted)
+
+
+def _check_use_of_scores(metrics: tuple[str, ...]) -> None:
+    """Tell of scores that nothing is made of."""
+    from backproof.risk import SCORE_METRICS
+
+    if not set(metrics) & set(SCORE_METRICS):
+        listed = ", ".join(SCORE_METRICS)
+        click.echo(f"backproof: --score is for --metrics {listed}; none was asked for", err=True)
 
 
 def _check_gate(limit: float, side: str, asked: Asked) -> None:
