@@ -32,3 +32,18 @@ def test_arguments_of_any_kind(
     with contextlib.chdir(tmp_path):
         words = [word for pair in options for word in pair]
         in_words(*run(command, *words, "--", *arguments))
+
+
+def is_port(text: str) -> bool:
+    try:
+        return 0 <= int(text) <= 65535
+    except ValueError:
+        return False
+
+
+@SETTINGS
+@given(NUMBERS.filter(lambda text: not is_port(text)))
+def test_what_is_no_port_opens_no_page(port: str) -> None:
+    code, printed = run("app", "--no-open", f"--port={port}")
+    assert code == 2
+    in_words(code, printed)

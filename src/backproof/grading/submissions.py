@@ -24,11 +24,13 @@ class Submission:
     alone: bool = False
     """Whether what lies beside the file belongs to others, and cannot be imported."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _readable(self.name))
+
     @property
     def place(self) -> str:
         """``FILE.py:CLASS``."""
-        file = self.name if self.file is None else _readable(str(self.file))
-        return f"{file}:{self.made}"
+        return f"{_readable(str(self.file or self.name))}:{self.made}"
 
 
 def submissions(folder: Path, made: str) -> tuple[Submission, ...]:
@@ -56,8 +58,7 @@ def submissions(folder: Path, made: str) -> tuple[Submission, ...]:
         if path.is_dir():
             found.append(_in_folder(path, made))
         elif path.suffix == ".py":
-            name = _readable(path.stem)
-            found.append(Submission(name=name, file=path, made=made, alone=True))
+            found.append(Submission(name=path.stem, file=path, made=made, alone=True))
     if not found:
         raise InputError(
             f"{folder} holds no submission: expected files of Python, or a folder for each"
@@ -70,19 +71,18 @@ def submissions(folder: Path, made: str) -> tuple[Submission, ...]:
 
 
 def _in_folder(folder: Path, made: str) -> Submission:
-    name = _readable(folder.name)
     files = [path for path in _python_files(folder) if path.is_file()]
     defining = [path for path in files if _defines(path, made)]
     if len(defining) == 1:
-        return Submission(name=name, file=defining[0], made=made)
+        return Submission(name=folder.name, file=defining[0], made=made)
     if defining:
         listed = ", ".join(_readable(str(path.relative_to(folder))) for path in defining)
         why = f"several files define the class {made}: {listed}"
     elif len(files) == 1:  # it may make the class in another way, or not be Python at all
-        return Submission(name=name, file=files[0], made=made)
+        return Submission(name=folder.name, file=files[0], made=made)
     else:
         why = f"no file of Python in it defines the class {made}"
-    return Submission(name=name, file=None, made=made, missing=why)
+    return Submission(name=folder.name, file=None, made=made, missing=why)
 
 
 def _python_files(folder: Path) -> list[Path]:
