@@ -1,5 +1,6 @@
-"""The command line run in this process."""
+"""The command line run in this process, or in one that can be interrupted."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,15 @@ import pytest
 from backproof.cli.main import main
 
 Main = Callable[..., tuple[int, str, str]]
+
+INTERRUPTIBLE = [
+    sys.executable,
+    "-c",
+    # Under some runners the signal is ignored, which a child inherits.
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from backproof.cli import main; main()",
+]
+"""The command line as a process that takes Ctrl-C."""
 
 
 @pytest.fixture

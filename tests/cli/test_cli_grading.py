@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.cli.conftest import INTERRUPTIBLE
 from tests.grading.models import LINEAR, MODULE, NUMPY
 
 from backproof import lab
@@ -156,7 +157,7 @@ def test_what_was_judged_before_an_interrupt_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "handed in"
     folder.mkdir()
     write(folder, ada=MODULE, zoe="import time\ntime.sleep(600)")
-    command = [sys.executable, "-m", "backproof", "lab", "--model", "handed in:FFModel"]
+    command = [*INTERRUPTIBLE, "lab", "--model", "handed in:FFModel"]
     with subprocess.Popen(
         [*command, "--grade", "points"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -4,7 +4,6 @@ import csv
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from tests.cli.conftest import INTERRUPTIBLE
 
 from backproof import datasets
 
@@ -194,14 +194,12 @@ def test_a_table_without_a_feature_is_refused(
 
 def test_an_interrupted_run_says_what_is_left(tmp_path: Path) -> None:
     states = tmp_path / "states"
-    command = [sys.executable, "-m", "backproof", "train", "digits", "--hidden", "500"]
+    command = [*INTERRUPTIBLE, "train", "digits", "--hidden", "500"]
     run = subprocess.Popen(
         [*command, "--seeds", "64", "--out", tmp_path / "model", "--checkpoint", states],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Under some runners the signal is ignored, which a child would inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         deadline = time.monotonic() + 60
