@@ -10,13 +10,17 @@ from backproof.cli.main import main
 
 Main = Callable[..., tuple[int, str, str]]
 
-INTERRUPTIBLE = [
-    sys.executable,
-    "-c",
-    # Under some runners the signal is ignored, which a child inherits.
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from backproof.cli import main; main()",
-]
+_INTERRUPTIBLE = """
+import signal
+
+# Under some runners the signal is ignored, which a child inherits.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+from backproof.cli import main
+
+main()
+"""
+INTERRUPTIBLE = [sys.executable, "-c", _INTERRUPTIBLE]
 """The command line as a process that takes Ctrl-C."""
 
 
