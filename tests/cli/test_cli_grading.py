@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.cli.conftest import INTERRUPTIBLE
 from tests.grading.models import LINEAR, MODULE, NUMPY
+from tests.waiting import eventually
 
 from backproof import lab
 from backproof.grading import Grade
@@ -149,13 +148,6 @@ def worker_on(file: str, process: "subprocess.Popen[str]") -> bool:
             if any(file in word for word in one.cmdline()):
                 return True
     return False
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_what_was_judged_before_an_interrupt_is_kept(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from tests.grading.models import MODULE, NUMPY, RIGHT, WRONG
+from tests.waiting import eventually
 
 from backproof import grading
 from backproof._core.errors import InputError
@@ -218,13 +218,6 @@ def test_a_worker_ends_with_the_process_that_called_it(tmp_path: Path) -> None:
         time.sleep(0.5)
         caller.kill()
     eventually(lambda: not running("sleeping614.py"))
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("limit", ["ulimit -v 8000000", "ulimit -f 20000"])

@@ -7,6 +7,7 @@ import click
 
 from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_text
+from backproof.cli.exits import FOUND_SOMETHING
 from backproof.cli.options import confidence_option, echo_json, json_option, side_option
 from backproof.cli.predictions import Asked, are_counts, counts_among, predictions_options
 
@@ -95,7 +96,7 @@ def certify(
         click.echo(f"page: {html}", err=as_json)
     for failure in failures:
         click.echo(f"backproof: {failure}", err=True)
-    return 1 if failures else 0
+    return FOUND_SOMETHING if failures else 0
 
 
 def _certificate(

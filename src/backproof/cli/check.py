@@ -13,8 +13,7 @@ import click
 from backproof._core.errors import InputError
 from backproof._core.sources import names_in, said, split_place
 from backproof._core.texts import printable
-
-_FOUND_SOMETHING, _UNUSABLE = 1, 2
+from backproof.cli.exits import FOUND_SOMETHING, UNUSABLE_INPUT
 
 
 @click.command()
@@ -57,8 +56,8 @@ def check(places: tuple[str, ...], as_json: bool, allow_unresolved: bool) -> int
     if as_json:
         click.echo(_json(found))
     if any(isinstance(one, InputError) for _, one in found):
-        return _UNUSABLE
-    return 0 if all(report.verdict in passing for _, report in found) else _FOUND_SOMETHING
+        return UNUSABLE_INPUT
+    return 0 if all(report.verdict in passing for _, report in found) else FOUND_SOMETHING
 
 
 def _json(found: list[tuple[str, Any]]) -> str:

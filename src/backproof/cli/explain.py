@@ -15,12 +15,11 @@ from rich.text import Text
 
 from backproof._core.errors import InputError
 from backproof._core.files import check_writable, write_text
+from backproof.cli.exits import FOUND_SOMETHING, INTERRUPTED
 
 if TYPE_CHECKING:
     from backproof.tape import Finding, Place, Session
 
-_FOUND_SOMETHING = 1
-_INTERRUPTED = 130
 _OUR_NOTES = "backproof: "
 _COLOURS = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
 _RENDERS = {
@@ -130,13 +129,13 @@ def _json(session: "Session") -> str:
 
 def _exit_code(session: "Session", ended: BaseException | None) -> int:
     if isinstance(ended, KeyboardInterrupt):
-        return _INTERRUPTED
+        return INTERRUPTED
     status = _status(ended.code) if isinstance(ended, SystemExit) else None
     if any(finding.severity == "error" for finding in session.findings):
-        return _FOUND_SOMETHING
+        return FOUND_SOMETHING
     if status is not None:
         return status
-    return _FOUND_SOMETHING if ended is not None else 0
+    return FOUND_SOMETHING if ended is not None else 0
 
 
 def _status(code: Any) -> int:

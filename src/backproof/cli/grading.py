@@ -11,6 +11,7 @@ from rich.console import Console
 
 from backproof._core.errors import InputError
 from backproof._core.files import check_replaceable, check_writable, replaced_folder, write_text
+from backproof.cli.exits import FOUND_SOMETHING
 from backproof.cli.progress import shown_progress
 from backproof.cli.tables import print_table
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from backproof.grading import Grade, Submission
 
 _TABLE = "grades.csv"
-_FOUND_SOMETHING = 1
 
 
 def grade_model(place: str, limits: dict[str, Any], *, as_json: bool) -> "Grade":
@@ -56,7 +56,7 @@ def grade_models(
     else:
         _print_all(grades)
     click.echo(f"Points: {path}", err=as_json)
-    return 0 if all(one.passed for one in grades) else _FOUND_SOMETHING
+    return 0 if all(one.passed for one in grades) else FOUND_SOMETHING
 
 
 def _grade_folder(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backproof._core.errors import InputError
+from backproof.cli.exits import FOUND_SOMETHING
 from backproof.cli.grading import grade_model, grade_models
 from backproof.cli.progress import shown_progress
 from backproof.cli.tables import print_table
@@ -134,7 +135,7 @@ def lab(
         click.echo(_summary(run, out))
     else:
         _print(run, out)
-    return 0 if judged is None or judged.passed else 1
+    return 0 if judged is None or judged.passed else FOUND_SOMETHING
 
 
 def _summary(run: "LabRun", out: Path) -> str:

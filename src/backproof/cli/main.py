@@ -19,6 +19,7 @@ from click.shell_completion import shell_complete
 from backproof import __version__
 from backproof._core.errors import BackproofError
 from backproof._core.texts import printable
+from backproof.cli.exits import INTERRUPTED, UNUSABLE_INPUT
 from backproof.cli.output import patient_output
 from backproof.cli.startup import postpone_unused
 
@@ -39,9 +40,7 @@ _COMMANDS = (
 )
 _COMPLETION = "_BACKPROOF_COMPLETE"
 """By which a shell asks what could come next; the name is click's convention."""
-_UNUSABLE_INPUT = 2
 _OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-_INTERRUPTED = 130  # what a shell reports for a process that SIGINT ended
 
 
 class _Commands(click.Group):
@@ -117,24 +116,24 @@ def _run(words: list[str]) -> int:
         path = error.ctx.command_path if error.ctx is not None else "backproof"
         message = error.format_message().rstrip(".")
         click.echo(f"backproof: {message}. See {path} --help.", err=True)
-        return _UNUSABLE_INPUT
+        return UNUSABLE_INPUT
     except click.ClickException as error:
         click.echo(f"backproof: {error.format_message()}", err=True)
-        return _UNUSABLE_INPUT
+        return UNUSABLE_INPUT
     except BackproofError as error:
         if "--debug" in words:
             traceback.print_exc()
         else:
             click.echo(f"backproof: {printable(_with_options(str(error), words))}", err=True)
-        return _UNUSABLE_INPUT
+        return UNUSABLE_INPUT
     except (click.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
+        return INTERRUPTED
     except Exception as error:
         if "--debug" in words:
             traceback.print_exc()
         else:
             click.echo(f"backproof: {_unexpected(error)}", err=True)
-        return _UNUSABLE_INPUT
+        return UNUSABLE_INPUT
     return code if isinstance(code, int) else 0
 
 

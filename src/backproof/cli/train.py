@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backproof._core.errors import InputError
+from backproof.cli.exits import FOUND_SOMETHING
 from backproof.cli.options import confidence_option, echo_json, json_option
 from backproof.cli.progress import shown_progress
 from backproof.cli.tables import print_table
@@ -15,8 +16,6 @@ from backproof.cli.tables import print_table
 if TYPE_CHECKING:
     from backproof.datasets import Dataset
     from backproof.tabular import TableRun
-
-_FOUND_SOMETHING = 1
 
 
 def _layers(
@@ -137,7 +136,7 @@ def train(
         echo_json(run)
     else:
         _print(run, out)
-    return _FOUND_SOMETHING if run.diverged else 0
+    return FOUND_SOMETHING if run.diverged else 0
 
 
 def _kept(out: Path, checkpoint: Path | None) -> str:

@@ -1,7 +1,5 @@
 """A user's loss and gradient where exponentials overflow."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,24 +18,23 @@ _DTYPES = ("float64", "float32")
 
 def extreme_loss(subject: Subject) -> str:
     """Return what was looked at of the loss; `FailedError` where it is not right."""
-    for dtype, network in _networks(subject):
+    networks = _networks(subject)
+    for network in networks:
         for margin in _MARGINS:
             x, t, actual = _at_margin(subject, network, margin)
-            _check_loss(network, x, t, np.array([actual]), dtype, f"at t·s = {actual:.6g}")
+            _check_loss(network, x, t, actual, f"at t·s = {actual:.6g}")
         x, t, actual = _far(subject, network)
-        _check_loss(network, x, t, np.array([actual]), dtype, f"at x = {_point(x)}")
-    return f"finite and exact for |s| up to 1e4, and a point far away, in {_dtypes(subject)}"
+        _check_loss(network, x, t, actual, f"at x = {_point(x)}")
+    return f"finite and exact for |s| up to 1e4, and a point far away, in {_dtypes(networks)}"
 
 
-def _check_loss(
-    network: Implementation, x: Array, t: Array, margins: Array, dtype: str, where: str
-) -> None:
-    expected, found = reference_loss(margins), network.mean_loss(x, t)
-    limits = np.finfo(dtype)
+def _check_loss(network: Implementation, x: Array, t: Array, margin: float, where: str) -> None:
+    expected, found = reference_loss(np.array([margin])), network.mean_loss(x, t)
+    dtype = network.dtype
     # The score itself is rounded to a few units of its size, and the loss with it; a sum with 1, or
     # with the score, loses what is below its rounding.
     relative = 1e-9 if dtype == "float64" else 2e-4
-    allowed = relative * expected + 16 * float(limits.eps)
+    allowed = relative * expected + 16 * network.precision
     if not abs(found - expected) <= allowed:
         raise FailedError(
             f"in {dtype}, {where} the loss is {found:.6g}: expected {expected:.6g}; log(1 + "
@@ -47,16 +44,17 @@ def _check_loss(
 
 def extreme_gradient(subject: Subject) -> str:
     """Return what was looked at of the gradient; `FailedError` where it is not right."""
-    for dtype, network in _networks(subject):
+    networks = _networks(subject)
+    for network in networks:
         for margin in (-1e4, 1e4):
             x, t, actual = _at_margin(subject, network, margin)
             # The loss is |s| on the wrong side and 0 on the right one.
             slope = -float(t[0]) if margin < 0 else 0.0
-            _check_gradient(subject, network, x, t, slope, f"in {dtype}, at t·s = {actual:.6g}")
+            _check_gradient(subject, network, x, t, slope, f"at t·s = {actual:.6g}")
         x, t, actual = _far(subject, network)
         slope = -float(t[0]) / (1 + np.exp(actual))
-        _check_gradient(subject, network, x, t, slope, f"in {dtype}, at x = {_point(x)}")
-    return f"finite and right for |s| = 1e4, and a point far away, in {_dtypes(subject)}"
+        _check_gradient(subject, network, x, t, slope, f"at x = {_point(x)}")
+    return f"finite and right for |s| = 1e4, and a point far away, in {_dtypes(networks)}"
 
 
 def _check_gradient(
@@ -67,21 +65,24 @@ def _check_gradient(
     finite = all(np.isfinite(value).all() for value in found.values())
     if not (finite and abs(slope - expected) <= 1e-3):
         raise FailedError(
-            f"{where} the gradient by b is {slope:.6g}: expected {expected:.6g}"
+            f"in {network.dtype}, {where} the gradient by b is {slope:.6g}: expected {expected:.6g}"
             + ("" if finite else ", and all of it finite")
         )
 
 
-def _networks(subject: Subject) -> Iterator[tuple[str, Implementation]]:
-    """Yield the dtypes that the class can have, each with a network."""
-    for dtype in _DTYPES:
-        network = subject.drawn(HIDDEN, dtype)
-        if network.dtype == dtype:
-            yield dtype, network
+def _networks(subject: Subject) -> list[Implementation]:
+    """Return a network in each dtype that the class can have; `FailedError` where it has none."""
+    drawn = [(dtype, subject.drawn(HIDDEN, dtype)) for dtype in _DTYPES]
+    found = [network for dtype, network in drawn if network.dtype == dtype]
+    if not found:
+        raise FailedError(
+            f"its parameters are in {subject.network.dtype}: expected {' or '.join(_DTYPES)}"
+        )
+    return found
 
 
-def _dtypes(subject: Subject) -> str:
-    return " and ".join(dtype for dtype, _ in _networks(subject))
+def _dtypes(networks: list[Implementation]) -> str:
+    return " and ".join(network.dtype for network in networks)
 
 
 def _at_margin(

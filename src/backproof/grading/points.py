@@ -1,6 +1,6 @@
 """What a user's model is looked at for, and what each of it is worth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from backproof.grading.subject import HIDDEN, Subject
 Array = NDArray[np.float64]
 
 _STEPS, _RATE = 100, 0.1
-_SIZES = (1, 2, HIDDEN, 30)
+_SIZES = (HIDDEN, 1, 2, 30)
 _COUNTS = (1, 2, 7, 40, 150)
 
 
@@ -93,7 +93,7 @@ def _check_dtype(what: str, one: Any, dtype: str) -> None:
 
 
 def _score(subject: Subject) -> str:
-    for hidden, scale in ((HIDDEN, 1), (HIDDEN, 100), *((hidden, 1) for hidden in _SIZES)):
+    for hidden, scale in (*((hidden, 1) for hidden in _SIZES), (HIDDEN, 100)):
         network, x = subject.drawn(hidden), scale * subject.x
         found, expected = network.score(x), subject.expected_scores(network, x)
         differences = np.abs(found - expected)
@@ -104,7 +104,7 @@ def _score(subject: Subject) -> str:
                 f"with H = {hidden}, at x = ({x[at, 0]:.4g}, {x[at, 1]:.4g}) the score is "
                 f"{found[at]:.10g}: expected wᵀ tanh(W1ᵀ x + b1) + b = {expected[at]:.10g}"
             )
-    return f"wᵀ tanh(W1ᵀ x + b1) + b at {len(subject.x)} points, for H = {_listed(_SIZES)}"
+    return f"wᵀ tanh(W1ᵀ x + b1) + b at {len(subject.x)} points, for H = {_listed(sorted(_SIZES))}"
 
 
 def _loss(subject: Subject) -> str:
@@ -156,7 +156,7 @@ def _training(subject: Subject) -> str:
     return f"{_STEPS} steps of gradient descent bring the loss {fall}, as they should"
 
 
-def _listed(numbers: tuple[int, ...]) -> str:
+def _listed(numbers: Sequence[int]) -> str:
     return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 

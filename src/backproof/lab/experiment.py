@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -63,10 +63,13 @@ def _run(settings: LabConfig, progress: Progress, own: OwnModel | None) -> LabRu
     sets = training_sets(settings, data)
     with timed("tape"):
         tape = run_programs()
-    explained = nullcontext() if own is None else own.subject.explained()
-    with explained, timed("gradient check"):
+
+    def explained() -> AbstractContextManager[None]:
+        return nullcontext() if own is None else own.subject.explained()
+
+    with explained(), timed("gradient check"):
         gradient = gradient_stage(settings, sets, progress, None if own is None else own.subject)
-    with timed("training"):
+    with explained(), timed("training"):
         fits = (
             train(settings, sets, progress)
             if own is None

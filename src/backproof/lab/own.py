@@ -117,8 +117,7 @@ def train_own(own: OwnModel, config: LabConfig, sets: TrainingSets, progress: Pr
     total = len(config.hidden) * len(sets.weight_seeds)
     for hidden in config.hidden:
         for member, seed in enumerate(sets.weight_seeds):
-            with own.subject.explained():
-                found.append(_trained(own.subject, hidden, member, seed, config, sets))
+            found.append(_trained(own.subject, hidden, member, seed, config, sets))
             progress("training", len(found), total)
     return Fits(found, engine=own.grade.place)
 
